@@ -1,0 +1,165 @@
+"""The direction of imports: a module of kanpde imports from lower levels only, and nothing heavy is loaded unasked."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "kanpde"
+
+# Everything may raise the errors of kanpde, so they lie below level 0.
+LEVELS = {
+    "errors": -1,
+    "multiindex": 0,
+    "expression": 0,
+    "domain": 0,
+    "optim": 0,
+    "hdf5": 0,
+    "operator": 1,
+    "jet": 1,
+    "problem": 2,
+    "network": 2,
+    "field": 2,
+    "collocation": 3,
+    "references": 3,
+    "record": 3,
+    "residual": 4,
+    "store": 4,
+    "estimate": 5,
+    "training": 5,
+    "symbolic": 5,
+    "plots": 5,
+    "solution": 6,
+    "studies": 7,
+    "__init__": 8,
+    "cli": 8,
+}
+HEAVY = ("matplotlib", "dask", "skfem", "meshio", "h5py")
+# Each heavy library is loaded by `importlib.import_module` in the one module named here.
+LOADERS = {"matplotlib": "plots", "h5py": "hdf5"}
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "sympify", "lambdify", "parse_expr"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    """kanpde/network/basis.py -> kanpde.network.basis, kanpde/network/__init__.py -> kanpde.network."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer(module: str) -> str:
+    """The name under which LEVELS lists a module."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """Absolute dotted names that a file imports anywhere, inside functions and type-checking blocks too."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *(node.module.split(".") if node.module else [])])
+            for alias in node.names:
+                name = f"{origin}.{alias.name}"
+                yield name if name in MODULES else origin
+
+
+def internal_imports(path: Path) -> set[str]:
+    """The modules of kanpde that a file imports."""
+    return {name for name in imported_names(path) if name.split(".")[0] == "kanpde"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_level(module: str) -> None:
+    assert layer(module) in LEVELS, f"{module} has no level: add it to LEVELS and to docs/architecture.md"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module: str) -> None:
+    own = layer(module)
+    others = {name for name in internal_imports(MODULES[module]) if layer(name) != own}
+    upward = {name for name in others if LEVELS[layer(name)] >= LEVELS[own]}
+    assert not upward, f"{module} (level {LEVELS[own]}) imports {sorted(upward)}"
+
+
+def test_no_import_cycle() -> None:
+    graph = {name: internal_imports(path) - {name} for name, path in MODULES.items()}
+    tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if layer(name) == "references"])
+def test_references_never_see_torch(module: str) -> None:
+    roots = {name.split(".")[0] for name in imported_names(MODULES[module])}
+    layers = {layer(name) for name in internal_imports(MODULES[module])}
+    assert "torch" not in roots
+    assert not layers & {"network", "jet", "field", "residual", "training"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_libraries_are_not_imported_directly(module: str) -> None:
+    roots = {name.split(".")[0] for name in imported_names(MODULES[module])}
+    assert not roots & set(HEAVY)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_stand_at_the_top(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = [
+        inner.lineno
+        for function in functions
+        for inner in ast.walk(function)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    ]
+    assert not inside, f"{module}: imports inside functions at lines {inside}"
+
+
+def loaded_libraries(module: str) -> set[str]:
+    """The libraries that a module loads through importlib.import_module."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called_name(node) == "import_module"]
+    return {str(ast.literal_eval(call.args[0])).split(".")[0] for call in calls}
+
+
+def called_name(call: ast.Call) -> str:
+    """The last part of the name that is called: import_module for importlib.import_module(...)."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_libraries_are_loaded_in_one_place(module: str) -> None:
+    for library in loaded_libraries(module):
+        assert LOADERS.get(library) == layer(module), f"{module} loads {library}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_evaluated_from_text(module: str) -> None:
+    """`eval`, `exec` and `sympify` run what a text says; re.compile and our own classes' methods do not."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    plain = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    methods = {called_name(node) for node in ast.walk(tree) if isinstance(node, ast.Call)} & {"sympify", "lambdify"}
+    assert not (plain | methods) & FORBIDDEN_CALLS
+
+
+@pytest.mark.skipif("kanpde" not in MODULES, reason="the package has no front page yet")
+def test_import_of_kanpde_is_light() -> None:
+    script = f"import sys, kanpde; print([name for name in {HEAVY} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert result.stdout.strip() == "[]"
+    assert result.stderr == ""
