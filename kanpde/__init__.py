@@ -1,0 +1,1 @@
+"""Solve partial differential equations, written in SymPy, with Kolmogorov-Arnold networks."""

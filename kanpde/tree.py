@@ -1,0 +1,160 @@
+"""SymPy expressions as JSON-able trees, and back, without ever evaluating text.
+
+A tree is a list: the name of a constructor, then its operands. Only the constructors of the tables below are ever called, so a
+file cannot make us run anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from .errors import ProblemError
+from .functions import SUPPORTED, unsupported
+
+Tree = list[Any]
+
+ASSUMPTIONS = ("real", "positive", "negative", "nonnegative", "nonpositive", "integer", "nonzero")
+
+
+class Parameter(sp.Symbol):
+    """An unknown real scalar of a problem, with the value where its identification starts."""
+
+    __slots__ = ("initial",)
+    initial: float
+
+    def __new__(cls, name: str, initial: float = 1.0) -> Parameter:
+        """Create the symbol; two parameters are equal if both name and initial value are."""
+        self = cast(Parameter, sp.Symbol.__xnew__(cls, name, real=True))
+        self.initial = float(initial)
+        return self
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return what copy and pickle need."""
+        return (self.name, self.initial), {}
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), str(self.initial))
+
+
+_CONSTANTS: dict[str, sp.Basic] = {
+    "pi": sp.pi,
+    "E": sp.E,
+    "GoldenRatio": sp.GoldenRatio,
+    "EulerGamma": sp.EulerGamma,
+    "oo": sp.oo,
+    "-oo": -sp.oo,
+    "nan": sp.nan,
+    "zoo": sp.zoo,
+    "true": sp.true,
+    "false": sp.false,
+}
+_NAMES = {constant: name for name, constant in _CONSTANTS.items()}
+_CLASSES: dict[str, Callable[..., sp.Basic]] = {
+    kind.__name__: kind for kind in (*SUPPORTED, sp.ITE, sp.DiracDelta, sp.Derivative, sp.Tuple)
+}
+_COMMUTATIVE = (sp.Add, sp.Mul, sp.Max, sp.Min, sp.And, sp.Or)
+
+
+def to_tree(expression: sp.Basic) -> Tree:
+    """Return the JSON-able tree of an expression; operands that commute are sorted, so that equal trees mean equal text.
+
+    Raises:
+        ProblemError: an expression outside the function table.
+    """
+    if expression in _NAMES:
+        return ["Constant", _NAMES[expression]]
+    for kind, write in _WRITERS.items():
+        if isinstance(expression, kind):
+            return write(expression)
+    if expression.func not in _CLASSES.values():
+        raise unsupported(expression)
+    operands = [to_tree(a) for a in expression.args]
+    if isinstance(expression, _COMMUTATIVE):
+        operands.sort(key=json.dumps)
+    return [expression.func.__name__, *operands]
+
+
+def _write_float(number: sp.Basic) -> Tree:
+    sign, mantissa, exponent, _ = cast(Any, number)._mpf_
+    return ["Float", str(-int(mantissa) if sign else int(mantissa)), int(exponent), int(cast(Any, number)._prec)]
+
+
+def _write_symbol(symbol: sp.Basic) -> Tree:
+    name, known = cast(sp.Symbol, symbol).name, cast(sp.Symbol, symbol).assumptions0
+    brief = {key: True for key in ASSUMPTIONS if known.get(key)}
+    same = sp.Symbol(name, **brief) == symbol
+    return ["Symbol", name, brief if same else {k: v for k, v in known.items() if v is not None}]
+
+
+def _write_function(function: sp.Basic) -> Tree:
+    name = cast(AppliedUndef, function).name
+    return ["Function", name, bool(function.is_real), *(to_tree(a) for a in function.args)]
+
+
+def _write_piecewise(expression: sp.Basic) -> Tree:
+    return ["Piecewise", *([to_tree(value), to_tree(condition)] for value, condition in cast(Any, expression.args))]
+
+
+_WRITERS: dict[type[sp.Basic], Callable[[Any], Tree]] = {
+    sp.Integer: lambda n: ["Integer", str(n.p)],
+    sp.Rational: lambda n: ["Rational", str(n.p), str(n.q)],
+    sp.Float: _write_float,
+    Parameter: lambda s: ["Parameter", s.name, s.initial],
+    sp.Symbol: _write_symbol,
+    AppliedUndef: _write_function,
+    sp.Piecewise: _write_piecewise,
+}
+
+
+def from_tree(tree: Any) -> sp.Basic:
+    """Return the expression of a tree.
+
+    Raises:
+        ProblemError: not a tree that `to_tree` wrote.
+    """
+    try:
+        return _read(tree)
+    except (ArithmeticError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ProblemError(f"a stored expression is damaged: {str(tree)[:80]}") from error
+
+
+def _read(tree: Tree) -> sp.Basic:
+    name, operands = tree[0], tree[1:]
+    if name in _READERS:
+        return _READERS[name](*operands)
+    return _CLASSES[name](*map(_read, operands))
+
+
+def _read_float(mantissa: str, exponent: int, precision: int) -> sp.Basic:
+    value = int(mantissa)
+    return sp.Float((int(value < 0), abs(value), exponent, abs(value).bit_length()), precision=precision)
+
+
+def _read_symbol(name: str, assumptions: dict[str, bool]) -> sp.Basic:
+    return sp.Symbol(str(name), **{str(key): bool(value) for key, value in assumptions.items()})
+
+
+def _read_function(name: str, real: bool, *arguments: Tree) -> sp.Basic:
+    function = sp.Function(str(name), real=True) if real else sp.Function(str(name))
+    return cast(sp.Basic, function(*map(_read, arguments)))
+
+
+def _read_piecewise(*branches: tuple[Tree, Tree]) -> sp.Basic:
+    return sp.Piecewise(*((_read(value), _read(condition)) for value, condition in branches))
+
+
+_READERS: dict[str, Callable[..., sp.Basic]] = {
+    "Constant": lambda name: _CONSTANTS[name],
+    "Integer": lambda p: sp.Integer(int(p)),
+    "Rational": lambda p, q: sp.Rational(int(p), int(q)),
+    "Float": _read_float,
+    "Parameter": Parameter,
+    "Symbol": _read_symbol,
+    "Function": _read_function,
+    "Piecewise": _read_piecewise,
+}
