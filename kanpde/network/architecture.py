@@ -1,0 +1,234 @@
+"""KAN(...) and MLP(...): two ways to fill in the same layers, plus the plain values that name a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.errors import ProblemError
+from kanpde.network.basis import ACTIVATIONS, Activation, Basis, Chebyshev, Fourier, GaussianRBF, Joined
+from kanpde.network.bspline import BSpline
+from kanpde.network.layer import Expansion, Layer
+from kanpde.network.network import Network
+
+Width = int | tuple[int, int]
+START_DEGREE = 7  # random edges start as polynomials of at most this degree, whatever the basis
+START_DECAY = 0.6  # each coefficient of such a polynomial is this much smaller than the one before
+BASES = ("bspline", "chebyshev", "fourier", "rbf")
+
+
+def KAN(
+    widths: Sequence[Width],
+    basis: str = "bspline",
+    *,
+    degree: int | Sequence[int] | None = None,
+    intervals: int | Sequence[int] = 8,
+    seed: int = 0,
+    base: str | None = None,
+    squash: str | None = "tanh",
+    arity: int = 2,
+    bounds: Sequence[tuple[float, float]] | None = None,
+    periodic: Sequence[int] = (),
+    scale: float = 1.0,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Network:
+    """A Kolmogorov-Arnold network: a learnable univariate function on every edge.
+
+    Args:
+        widths: nodes a layer, inputs first; (sums, products) adds multiplication nodes to a hidden layer.
+        basis: "bspline", "chebyshev", "fourier" or "rbf".
+        degree: spline degree (default 5), or the polynomial degree of a Chebyshev basis (default 8); one or one a layer.
+        intervals: intervals of a spline, modes of a Fourier basis, or centres of an RBF basis; one or one a layer.
+        seed: of the random start. Equal seeds give equal networks; no global generator is touched.
+        base: "silu" adds the paper's w_b · SiLU(x) to every edge.
+        squash: "tanh" bounds hidden coordinates to the basis' interval; None leaves them free.
+        arity: factors of a multiplication node.
+        bounds: (low, high) of each input, mapped to [−1, 1]; `solve` sets it to the problem's domain.
+        periodic: positions of inputs whose edges are Fourier series with the period of their bounds.
+        scale: size of the random start; 1 gives hidden values of order one.
+        dtype: precision.
+        device: where the coefficients are.
+
+    Raises:
+        ProblemError: for widths, a basis or a degree that cannot be.
+    """
+    _check_widths(widths)
+    generator = np.random.default_rng(seed)
+    layers, coefficients = [], []
+    for k in range(len(widths) - 1):
+        chosen = _edge_basis(basis, _pick(degree, k, widths), _pick(intervals, k, widths), base)
+        inputs = _outputs(widths[k])
+        expansions = _expansions(inputs, chosen, tuple(periodic) if k == 0 else ())
+        sums, products = (widths[k + 1], 0) if isinstance(widths[k + 1], int) else widths[k + 1]
+        centre, half = _affine(bounds) if k == 0 and bounds is not None else (None, None)
+        layer = Layer(expansions, sums, products, arity, squash=squash if k else None, centre=centre, half_width=half)
+        layers.append(layer)
+        coefficients.append(_random_edges(layer, generator, scale))
+    tensors = [torch.as_tensor(c, dtype=dtype, device=device) for c in coefficients]
+    return Network(layers, tensors, title=f"KAN {_written(widths)}, {basis}")
+
+
+def MLP(
+    widths: Sequence[int],
+    activation: str = "tanh",
+    *,
+    seed: int = 0,
+    bounds: Sequence[tuple[float, float]] | None = None,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Network:
+    """A multilayer perceptron, as layers with one fixed function: a linear layer first, then σ and a linear layer.
+
+    Args:
+        widths: nodes a layer, inputs first.
+        activation: "tanh", "sin" or "silu".
+        seed: of the Glorot start (Glorot & Bengio 2010).
+        bounds: (low, high) of each input, mapped to [−1, 1].
+        dtype: precision.
+        device: where the coefficients are.
+    """
+    _check_widths(widths)
+    if activation not in ACTIVATIONS:
+        raise ProblemError(f"no activation is called {activation!r}; use one of {', '.join(ACTIVATIONS)}")
+    generator = np.random.default_rng(seed)
+    layers, tensors = [], []
+    for k, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        centre, half = _affine(bounds) if k == 0 and bounds is not None else (None, None)
+        basis = Activation(activation if k else "identity")
+        layer = Layer((Expansion(tuple(range(inputs)), basis),), outputs, bias=True, centre=centre, half_width=half)
+        weights = generator.normal(size=(outputs, inputs)) * np.sqrt(2.0 / (inputs + outputs))
+        layers.append(layer)
+        tensors.append(torch.as_tensor(np.c_[weights, np.zeros(outputs)], dtype=dtype, device=device))
+    return Network(layers, tensors, title=f"MLP {list(widths)}, {activation}")
+
+
+def _check_widths(widths: Sequence[Width]) -> None:
+    if len(widths) < 2 or any(min(w if isinstance(w, tuple) else (w,)) < 0 or _outputs(w) < 1 for w in widths):
+        raise ProblemError(f"widths {list(widths)} make no network; give inputs, hidden nodes, outputs, as in [2, 5, 1]")
+
+
+def _outputs(width: Width) -> int:
+    return width if isinstance(width, int) else sum(width)
+
+
+def _written(widths: Sequence[Width]) -> str:
+    return str([w if isinstance(w, int) else list(w) for w in widths])
+
+
+def _pick(value: int | Sequence[int] | None, k: int, widths: Sequence[Width]) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    if len(value) != len(widths) - 1:
+        raise ProblemError(f"{list(value)} should have one entry for each of the {len(widths) - 1} layers")
+    return value[k]
+
+
+def _edge_basis(family: str, degree: int | None, intervals: int | None, base: str | None) -> Basis:
+    count = 8 if intervals is None else intervals
+    if (degree is not None and degree < 1) or count < 1:
+        raise ProblemError(f"degree {degree} and {count} intervals make no basis; both must be at least 1")
+    makers = {
+        "bspline": lambda: BSpline(5 if degree is None else degree, count),
+        "chebyshev": lambda: Chebyshev(8 if degree is None else degree),
+        "fourier": lambda: Fourier(count),
+        "rbf": lambda: GaussianRBF(max(count, 2)),
+    }
+    if family not in makers:
+        raise ProblemError(f"no basis is called {family!r}; use one of {', '.join(makers)}")
+    if base is not None and base not in ACTIVATIONS:
+        raise ProblemError(f"no base function is called {base!r}; use one of {', '.join(ACTIVATIONS)}")
+    edge = makers[family]()
+    return edge if base is None else Joined(edge, Activation(base))
+
+
+def _expansions(inputs: int, basis: Basis, periodic: tuple[int, ...]) -> tuple[Expansion, ...]:
+    free = tuple(i for i in range(inputs) if i not in periodic)
+    rings = (Expansion(periodic, Fourier(max(2, basis.size // 2))),) if periodic else ()
+    return (*rings, Expansion(free, basis)) if free else rings
+
+
+def _affine(bounds: Sequence[tuple[float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    low, high = np.asarray(bounds, dtype=float).T
+    return tuple((0.5 * (low + high)).tolist()), tuple((0.5 * (high - low)).tolist())
+
+
+def _random_edges(layer: Layer, generator: np.random.Generator, scale: float) -> np.ndarray:
+    """Random smooth edges, the same for every basis: polynomials with decaying Chebyshev coefficients, projected."""
+    columns = layer.columns
+    blocks = []
+    for expansion in layer.expansions:
+        polynomial = generator.normal(size=(columns, len(expansion.inputs), START_DEGREE + 1))
+        polynomial *= scale * START_DECAY ** np.arange(START_DEGREE + 1) / np.sqrt(layer.inputs)
+        coefficients = polynomial @ _projection(expansion.basis).T
+        blocks.append(coefficients.reshape(columns, -1))
+    return np.concatenate(blocks, axis=1)
+
+
+def _projection(basis: Basis) -> np.ndarray:
+    """(size, START_DEGREE + 1): a Chebyshev polynomial's best fit in `basis`; the base function starts at zero."""
+    if isinstance(basis, Joined):
+        return np.concatenate([_projection(basis.first), np.zeros((basis.second.size, START_DEGREE + 1))])
+    if isinstance(basis, Chebyshev):
+        return np.eye(basis.size, START_DEGREE + 1)
+    if isinstance(basis, Fourier):
+        return np.eye(basis.size, START_DEGREE + 1)
+    return Chebyshev(START_DEGREE).embedding(basis)
+
+
+def with_bounds(network: Network, bounds: Sequence[tuple[float, float]]) -> Network:
+    """The same coefficients over other input ranges."""
+    centre, half = _affine(bounds)
+    first = network.layers[0].with_affine(centre, half)
+    return Network((first, *network.layers[1:]), list(network.coefficients), network.title)
+
+
+def basis_from_spec(spec: dict[str, Any]) -> Basis:
+    """A basis from the plain values of `Basis.spec`."""
+    family = spec["family"]
+    if family == "bspline":
+        breaks = spec["breaks"]
+        return BSpline(int(spec["degree"]), breaks if isinstance(breaks, int) else tuple(float(b) for b in breaks))
+    if family == "joined":
+        return Joined(basis_from_spec(spec["first"]), basis_from_spec(spec["second"]))
+    makers: dict[str, Any] = {
+        "chebyshev": lambda: Chebyshev(int(spec["degree"])),
+        "fourier": lambda: Fourier(int(spec["modes"])),
+        "rbf": lambda: GaussianRBF(int(spec["centres"])),
+        "activation": lambda: Activation(str(spec["name"])),
+    }
+    if family not in makers:
+        raise ProblemError(f"the file names a basis {family!r} that this version does not know; update kanpde")
+    return makers[family]()
+
+
+def layer_spec(layer: Layer) -> dict[str, Any]:
+    """A layer in plain values."""
+    parts = [{"inputs": list(e.inputs), "basis": e.basis.spec()} for e in layer.expansions]
+    names = ("sums", "products", "arity", "bias", "squash")
+    affine = {k: None if getattr(layer, k) is None else list(getattr(layer, k)) for k in ("centre", "half_width")}
+    return {"expansions": parts, **{name: getattr(layer, name) for name in names}, **affine}
+
+
+def layer_from_spec(spec: dict[str, Any]) -> Layer:
+    """A layer from the plain values of `layer_spec`."""
+    parts = tuple(Expansion(tuple(e["inputs"]), basis_from_spec(e["basis"])) for e in spec["expansions"])
+    names = ("sums", "products", "arity", "bias", "squash")
+    affine = {k: None if spec[k] is None else tuple(spec[k]) for k in ("centre", "half_width")}
+    return Layer(parts, **{name: spec[name] for name in names}, **affine)
+
+
+def network_spec(network: Network) -> dict[str, Any]:
+    """The structure in plain values; with `network.theta` it is the whole network."""
+    return {"title": network.title, "layers": [layer_spec(layer) for layer in network.layers]}
+
+
+def network_from_spec(spec: dict[str, Any], theta: Tensor) -> Network:
+    """A network from its structure and flat coefficients (P,)."""
+    layers = [layer_from_spec(s) for s in spec["layers"]]
+    parts = theta.split([layer.columns * layer.rows for layer in layers])
+    return Network(layers, [p.view(s.columns, s.rows) for p, s in zip(parts, layers, strict=True)], str(spec["title"]))
