@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kanpde"
 
-# Everything may raise the errors of kanpde, so they lie below level 0.
+# Everything may raise the errors of kanpde, so they lie below level 0; domains and problems read expressions.
 LEVELS = {
-    "errors": -1,
+    "errors": -2,
+    "expression": -1,
     "multiindex": 0,
-    "expression": 0,
     "domain": 0,
     "optim": 0,
     "hdf5": 0,

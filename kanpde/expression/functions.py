@@ -15,7 +15,7 @@ import scipy.special
 import sympy as sp
 from sympy.functions.special.bessel import BesselBase
 
-from .errors import ProblemError
+from ..errors import ProblemError
 
 Array = Any
 Operation = Callable[..., Array]
@@ -71,7 +71,9 @@ def _scipy(name: str) -> Operation:
         if backend.module is np:
             return function(*operands)
         if any(not isinstance(a, float) and a.requires_grad for a in operands):
-            raise ProblemError(f"torch cannot differentiate {name}; use it on coordinates only, or let kanpde.solve train.")
+            raise ProblemError(
+                f"torch cannot differentiate {name}; use it on coordinates only, or let kanpde.solve train."
+            )
         arrays = [a if isinstance(a, float) else a.detach().cpu().numpy() for a in operands]
         return backend.module.as_tensor(function(*arrays), dtype=backend.dtype, device=backend.device)
 

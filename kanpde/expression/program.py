@@ -1,4 +1,4 @@
-"""SymPy expressions as programs over our own function table, for NumPy and torch alike; no eval, exec or lambdify.
+"""Compile SymPy expressions to programs for NumPy and torch alike.
 
 A `Program` is one shared graph for several outputs: common sub-expressions are evaluated once, constants are folded, and what
 depends on some arguments only (the coordinates, say) can be evaluated once and for all by `bind`.
@@ -16,11 +16,9 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from .errors import ProblemError
+from ..errors import ProblemError
 from .functions import FOLDED, FUNCTIONS, OPERATIONS, REWRITTEN, Array, Backend, unsupported
-from .tree import Parameter, from_tree, to_tree
-
-__all__ = ["BoundProgram", "Parameter", "Program", "constant_value", "from_tree", "to_tree"]
+from .tree import as_expression
 
 # Above this the repeated squaring costs more than one call of the power function.
 LARGEST_SQUARED_POWER = 32
@@ -53,7 +51,7 @@ class Program:
             ProblemError: a function that is not in the table, a symbol that is not an argument, a constant that is not real.
         """
         builder = _Builder({symbol: i for i, symbol in enumerate(arguments)})
-        outputs = [builder.visit(cast(sp.Basic, sp.sympify(e, strict=True))) for e in expressions]
+        outputs = [builder.visit(as_expression(e)) for e in expressions]
         return cls(*_pruned(builder.nodes, outputs), len(arguments))
 
     def __call__(self, values: Sequence[Array], xp: ModuleType) -> list[Array]:
@@ -164,7 +162,9 @@ def constant_value(expression: sp.Basic) -> float | bool:
         return float("nan")
     value = complex(cast(sp.Expr, expression).evalf(30))
     if abs(value.imag) > 1e-25 * abs(value.real):
-        raise ProblemError(f"the constant {expression} is not real; write the real and the imaginary part as two unknowns.")
+        raise ProblemError(
+            f"the constant {expression} is not real; write the real and the imaginary part as two unknowns."
+        )
     return value.real
 
 
@@ -213,7 +213,9 @@ class _Builder:
             return self._node(FUNCTIONS[expression.func], tuple(map(self.visit, expression.args)))
         raise unsupported(expression)
 
-    def _node(self, operation: str, operands: tuple[int, ...] = (), value: float | bool | int = 0, reach: int = -1) -> int:
+    def _node(
+        self, operation: str, operands: tuple[int, ...] = (), value: float | bool | int = 0, reach: int = -1
+    ) -> int:
         # The type belongs to the key: 1 == 1.0 == True, and repr tells -0.0 from 0.0.
         key = (operation, operands, type(value), repr(value))
         if key not in self.numbers:
@@ -239,7 +241,9 @@ class _Builder:
     def product(self, expression: sp.Basic) -> int:
         """Write a product as numerator over denominator, to spare the rounding of the reciprocals."""
         coefficient, factors = cast(sp.Mul, expression).as_coeff_mul()
-        below = [f for f in factors if isinstance(f, sp.Pow) and f.exp.is_number and f.exp.is_negative and f.free_symbols]
+        below = [
+            f for f in factors if isinstance(f, sp.Pow) and f.exp.is_number and f.exp.is_negative and f.free_symbols
+        ]
         above = [f for f in factors if f not in below]
         if coefficient == -1 and above:
             numerator = self._node("negative", (self.fold("multiply", above),))

@@ -10,10 +10,11 @@ import json
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from .errors import ProblemError
+from ..errors import ProblemError
 from .functions import SUPPORTED, unsupported
 
 Tree = list[Any]
@@ -40,6 +41,28 @@ class Parameter(sp.Symbol):
     def _hashable_content(self) -> tuple[Any, ...]:
         return (*super()._hashable_content(), str(self.initial))
 
+
+def as_expression(value: object) -> sp.Basic:
+    """Return a number as SymPy holds it, and a SymPy object as it is; text is never evaluated.
+
+    Raises:
+        ProblemError: anything else.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    for kind, convert in _NUMBERS.items():
+        if isinstance(value, kind):
+            return convert(value)
+    raise ProblemError(f"{value!r} is not a SymPy expression or a number; build it from sp.symbols and sp.Function.")
+
+
+# bool before int: True is an int too.
+_NUMBERS: dict[type, Callable[[Any], sp.Basic]] = {
+    sp.Basic: lambda value: value,
+    bool: lambda value: sp.true if value else sp.false,
+    int: sp.Integer,
+    float: sp.Float,
+}
 
 _CONSTANTS: dict[str, sp.Basic] = {
     "pi": sp.pi,
