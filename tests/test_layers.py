@@ -20,6 +20,8 @@ LEVELS = {
     "domain": 0,
     "optim": 0,
     "hdf5": 0,
+    "tables": 0,
+    "provenance": 0,
     "operator": 1,
     "jet": 1,
     "problem": 2,

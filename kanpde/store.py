@@ -1,0 +1,146 @@
+"""Solutions and tables in one HDF5 file each: written whole or not at all, read back bit-identical.
+
+Layout of a solution: `record` (JSON: texts, scalars, dictionaries), `theta` (float64), `history` (a dataset a column),
+`plots` (the arrays that its figures are made of), `arrays` (whatever else a run needs to go on). Nothing in a file is
+executed or unpickled, and no text from a file is handed to SymPy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kanpde import hdf5
+from kanpde.record import Record
+from kanpde.tables import Edge, PlotTables, Slice
+
+SOLUTION = "solution"
+TABLE = "table"
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The content of a solution's file: the record, the arrays of its figures, and further arrays by name."""
+
+    record: Record
+    tables: PlotTables | None
+    arrays: dict[str, np.ndarray]
+
+
+def save(path: str | Path, record: Record, tables: PlotTables | None = None, arrays: Arrays | None = None) -> Path:
+    """Writes a solution, atomically.
+
+    Args:
+        path: where.
+        record: what the solve left.
+        tables: the arrays of its figures, so that `kanpde plot` needs the file alone.
+        arrays: anything else, by name (the state of an optimiser, say).
+
+    Returns:
+        The path.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    with hdf5.written(path, SOLUTION) as file:
+        _write_record(file, record)
+        if tables is not None:
+            _write_plots(file.create_group("plots"), tables)
+        extra = file.create_group("arrays")
+        for name, array in (arrays or {}).items():
+            hdf5.write_array(extra, name, array)
+    return Path(path)
+
+
+def load(path: str | Path) -> Stored:
+    """Reads a solution.
+
+    Raises:
+        StoreError: no such file, damaged, foreign, or of another kind.
+    """
+    with hdf5.opened(path, SOLUTION) as file:
+        tables = _read_plots(file["plots"]) if "plots" in file else None
+        arrays = {name: hdf5.read_array(file["arrays"], name) for name in file["arrays"]}
+        return Stored(_read_record(file), tables, arrays)
+
+
+def save_table(path: str | Path, rows: Sequence[hdf5.Row], about: Mapping[str, Any]) -> Path:
+    """Writes the table of a study, with what it is about and where it comes from.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    with hdf5.written(path, TABLE) as file:
+        hdf5.write_tree(file, "about", dict(about))
+        hdf5.write_table(file, "rows", rows)
+    return Path(path)
+
+
+def load_table(path: str | Path) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    """Reads a table: its rows, and what it is about.
+
+    Raises:
+        StoreError: no such file, damaged, foreign, or of another kind.
+    """
+    with hdf5.opened(path, TABLE) as file:
+        return hdf5.read_table(file, "rows"), dict(hdf5.read_tree(file, "about"))
+
+
+# The fields of a Record that are datasets of their own; all others are in one JSON text.
+_DATASETS = ("theta", "history")
+_TUPLES = ("unknowns", "coordinates")
+
+
+def _write_record(file: Any, record: Record) -> None:
+    values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    hdf5.write_array(file, "theta", values.pop("theta"))
+    hdf5.write_table(file, "history", values.pop("history"))
+    hdf5.write_tree(file, "record", values)
+
+
+def _read_record(file: Any) -> Record:
+    values = hdf5.read_tree(file, "record")
+    values.update({name: tuple(values[name]) for name in _TUPLES})
+    return Record(**values, theta=hdf5.read_array(file, "theta"), history=hdf5.read_table(file, "history"))
+
+
+def _write_plots(group: Any, tables: PlotTables) -> None:
+    about = {"unknowns": tables.unknowns, "truth": tables.truth, "slices": len(tables.slices)}
+    hdf5.write_tree(group, "about", about)
+    for k, part in enumerate(tables.slices):
+        _write_slice(group.create_group(f"slice{k}"), part)
+    hdf5.write_array(group, "edges", np.array([(e.layer, e.source, e.target) for e in tables.edges], dtype=np.int64))
+    for k, edge in enumerate(tables.edges):
+        hdf5.write_array(group, f"edge{k}", np.stack([edge.x, edge.y]))
+
+
+def _read_plots(group: Any) -> PlotTables:
+    about = hdf5.read_tree(group, "about")
+    slices = tuple(_read_slice(group[f"slice{k}"]) for k in range(about["slices"]))
+    labels = hdf5.read_array(group, "edges").reshape(-1, 3).tolist()
+    edges = tuple(Edge(*label, *hdf5.read_array(group, f"edge{k}")) for k, label in enumerate(labels))
+    return PlotTables(tuple(about["unknowns"]), slices, about["truth"], edges)
+
+
+def _write_slice(group: Any, part: Slice) -> None:
+    hdf5.write_tree(group, "about", {"names": part.names, "held": part.held})
+    for k, axis in enumerate(part.axes):
+        hdf5.write_array(group, f"axis{k}", axis)
+    hdf5.write_array(group, "values", part.values)
+    if part.error is not None:
+        hdf5.write_array(group, "error", part.error)
+
+
+def _read_slice(group: Any) -> Slice:
+    about = hdf5.read_tree(group, "about")
+    names = tuple(about["names"])
+    axes = tuple(hdf5.read_array(group, f"axis{k}") for k in range(len(names)))
+    error = hdf5.read_array(group, "error") if "error" in group else None
+    return Slice(names, axes, about["held"], hdf5.read_array(group, "values"), error)

@@ -1,0 +1,141 @@
+"""What figures are made of: values on lines and planes, and the curves of a network's edges, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Field = Callable[[np.ndarray], np.ndarray]
+
+# Where the coordinates stand that a picture holds fixed. The middle would be a nodal plane of too many solutions.
+HELD_AT = 0.75
+# Snapshots along a coordinate that steps through pictures: its beginning, its middle, its end.
+SNAPSHOTS = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """Values of all unknowns on a line or a plane through the domain.
+
+    Args:
+        names: the one or two coordinates that vary.
+        axes: their values, one 1-D array each.
+        held: the other coordinates and where they stand.
+        values: (*lengths of axes, c); NaN outside the domain.
+        error: value minus truth, of the same shape, or None where the truth is not known.
+    """
+
+    names: tuple[str, ...]
+    axes: tuple[np.ndarray, ...]
+    held: dict[str, float]
+    values: np.ndarray
+    error: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """One univariate function of a network: the curve y(x) from node `source` of layer `layer` to node `target`."""
+
+    layer: int
+    source: int
+    target: int
+    x: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class PlotTables:
+    """All arrays that the figures of one result need.
+
+    Args:
+        unknowns: names, in the order of the last axis of the slices' values.
+        slices: lines or planes.
+        truth: what the error is against ("exact solution", "reference", "estimate"), empty without one.
+        edges: the curves of the network, empty when it has none to show.
+    """
+
+    unknowns: tuple[str, ...]
+    slices: tuple[Slice, ...]
+    truth: str = ""
+    edges: tuple[Edge, ...] = ()
+
+
+def tabulate(
+    values: Field,
+    coordinates: Sequence[str],
+    bounds: np.ndarray,
+    *,
+    space: int | None = None,
+    exact: Field | None = None,
+    inside: Field | None = None,
+    resolution: int = 129,
+) -> tuple[Slice, ...]:
+    """Evaluates a solution where figures show it.
+
+    A line in one dimension, a plane in two. In more: with two spatial coordinates at most, planes of the first two at
+    the beginning, the middle and the end of the third (of time, mostly); else the three coordinate planes.
+
+    Args:
+        values: (n, d) -> (n, c).
+        coordinates: names, in the order of the columns of points.
+        bounds: (d, 2).
+        space: how many of the coordinates are spatial (all by default).
+        exact: (n, d) -> (n, c), the truth where it is known.
+        inside: (n, d) -> (n,) bool, for domains that do not fill their bounds.
+        resolution: points a coordinate in planes; lines have four times as many.
+
+    Returns:
+        The slices, in the order in which to show them.
+    """
+    bounds = np.asarray(bounds, dtype=np.float64)
+    plan = _planes(len(coordinates), len(coordinates) if space is None else space)
+    return tuple(_slice(values, coordinates, bounds, held, exact, inside, resolution) for held in plan)
+
+
+def _planes(dimension: int, space: int) -> Iterator[dict[int, float]]:
+    """For each picture, the coordinates that it holds fixed and where (as fractions of their ranges)."""
+    if dimension <= 2:
+        yield {}
+    elif space <= 2:
+        rest = {axis: HELD_AT for axis in range(3, dimension)}
+        yield from ({2: fraction, **rest} for fraction in SNAPSHOTS)
+    else:
+        for pair in ((0, 1), (0, 2), (1, 2)):
+            yield {axis: HELD_AT for axis in range(dimension) if axis not in pair}
+
+
+def _slice(
+    values: Field,
+    coordinates: Sequence[str],
+    bounds: np.ndarray,
+    held: dict[int, float],
+    exact: Field | None,
+    inside: Field | None,
+    resolution: int,
+) -> Slice:
+    """One picture: its points, the values there, and what they miss."""
+    free = [axis for axis in range(len(coordinates)) if axis not in held]
+    count = resolution if len(free) == 2 else 4 * resolution
+    axes = tuple(np.linspace(bounds[axis, 0], bounds[axis, 1], count) for axis in free)
+    fixed = {axis: float(bounds[axis, 0] + part * np.ptp(bounds[axis])) for axis, part in held.items()}
+    points = _points(len(coordinates), free, axes, fixed)
+    table = np.array(values(points), dtype=np.float64)
+    if inside is not None:
+        table[~np.asarray(inside(points), dtype=bool)] = np.nan
+    shape = (*map(len, axes), table.shape[1])
+    error = None if exact is None else (table - exact(points)).reshape(shape)
+    names = tuple(coordinates[axis] for axis in free)
+    return Slice(names, axes, {coordinates[axis]: at for axis, at in fixed.items()}, table.reshape(shape), error)
+
+
+def _points(dimension: int, free: Sequence[int], axes: Sequence[np.ndarray], held: dict[int, float]) -> np.ndarray:
+    """(n, d) points of a slice, the last free coordinate running fastest."""
+    mesh = np.meshgrid(*axes, indexing="ij")
+    points = np.empty((mesh[0].size, dimension))
+    for axis, grid in zip(free, mesh, strict=True):
+        points[:, axis] = grid.reshape(-1)
+    for axis, at in held.items():
+        points[:, axis] = at
+    return points
