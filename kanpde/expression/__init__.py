@@ -1,4 +1,4 @@
-"""SymPy expressions as programs over our own function table, and as JSON-able trees; no eval, exec, lambdify or sympify."""
+"""SymPy expressions as programs over our own function table and as JSON-able trees; no eval, no sympify."""
 
 from .functions import Array
 from .program import BoundProgram, Program, constant_value

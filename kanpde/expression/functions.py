@@ -1,8 +1,7 @@
 """The function table: which SymPy functions are supported, and what each one calls in NumPy and in torch.
 
-An operation takes a `Backend` (the array module and a sample array that fixes dtype and device) and its operands, each an
-array or a Python number. SymPy's own printers are not used: they mishandle Max, Heaviside and numeric sub-expressions,
-and need `exec`.
+An operation takes a `Backend` (the array module, dtype and device) and its operands, each an array or a Python number.
+SymPy's own printers are not used: they mishandle Max, Heaviside and numeric sub-expressions, and need `exec`.
 """
 
 from collections.abc import Callable
@@ -71,9 +70,7 @@ def _scipy(name: str) -> Operation:
         if backend.module is np:
             return function(*operands)
         if any(not isinstance(a, float) and a.requires_grad for a in operands):
-            raise ProblemError(
-                f"torch cannot differentiate {name}; use it on coordinates only, or let kanpde.solve train."
-            )
+            raise ProblemError(f"torch cannot differentiate {name}; use it on coordinates only.")
         arrays = [a if isinstance(a, float) else a.detach().cpu().numpy() for a in operands]
         return backend.module.as_tensor(function(*arrays), dtype=backend.dtype, device=backend.device)
 

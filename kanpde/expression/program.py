@@ -1,7 +1,7 @@
 """Compile SymPy expressions to programs for NumPy and torch alike.
 
-A `Program` is one shared graph for several outputs: common sub-expressions are evaluated once, constants are folded, and what
-depends on some arguments only (the coordinates, say) can be evaluated once and for all by `bind`.
+A `Program` is one shared graph for several outputs: common sub-expressions are evaluated once, constants are folded,
+and what depends on some arguments only (the coordinates, say) can be evaluated once and for all by `bind`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Node:
 
     operation: str
     operands: tuple[int, ...] = ()
-    value: float | bool | int = 0
-    # The largest argument position below this node; -1 for a constant.
+    value: float = 0
+    # The largest argument position below this node, its own for an argument; -1 for a constant.
     reach: int = -1
 
 
@@ -48,7 +48,7 @@ class Program:
         """Compile `expressions` (scalar or Boolean) of `arguments`.
 
         Raises:
-            ProblemError: a function that is not in the table, a symbol that is not an argument, a constant that is not real.
+            ProblemError: a function outside the table, a symbol that is no argument, a constant that is not real.
         """
         builder = _Builder({symbol: i for i, symbol in enumerate(arguments)})
         outputs = [builder.visit(as_expression(e)) for e in expressions]
@@ -62,9 +62,11 @@ class Program:
         return self.bind({}, xp)(values)
 
     def bind(self, known: Mapping[int, Array], xp: ModuleType) -> BoundProgram:
-        """Evaluate once all that depends on the arguments at the positions `known` only; the others come at each call."""
+        """Evaluate once all that depends on the arguments at the positions `known` only; the others come later."""
         slots = _constants(self.nodes)
-        slots |= {i: known[n.value] for i, n in enumerate(self.nodes) if n.operation == "argument" and n.value in known}
+        slots |= {
+            i: known[int(n.value)] for i, n in enumerate(self.nodes) if n.operation == "argument" and n.value in known
+        }
         ready, pending = _partition(self.nodes, slots)
         # No dtype is known before the first array: without one there is nothing but constants to run.
         _run(self.nodes, ready, slots, Backend.of(xp, list(known.values())))
@@ -102,7 +104,7 @@ class BoundProgram:
         backend = Backend.of(self.module, (*self.sample, *values))
         nodes, given = self.program.nodes, dict(zip(self.free, values, strict=True))
         slots = dict(self.slots)
-        slots |= {i: given[n.value] for i, n in enumerate(nodes) if n.operation == "argument" and n.value in given}
+        slots |= _arguments(nodes, given)
         _run(nodes, self.pending, slots, backend)
         shape = np.broadcast_shapes(self.shape, _shape(values))
         return [self.module.broadcast_to(backend.array(slots[i]), shape) for i in self.program.outputs]
@@ -114,6 +116,11 @@ def _shape(values: Iterable[Array]) -> tuple[int, ...]:
 
 def _constants(nodes: Sequence[Node]) -> dict[int, Array]:
     return {i: node.value for i, node in enumerate(nodes) if node.operation == "constant"}
+
+
+def _arguments(nodes: Sequence[Node], values: Mapping[int, Array]) -> dict[int, Array]:
+    positions = {i: int(node.value) for i, node in enumerate(nodes) if node.operation == "argument"}
+    return {i: values[position] for i, position in positions.items() if position in values}
 
 
 def _partition(nodes: Sequence[Node], slots: Mapping[int, Array]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -163,7 +170,7 @@ def constant_value(expression: sp.Basic) -> float | bool:
     value = complex(cast(sp.Expr, expression).evalf(30))
     if abs(value.imag) > 1e-25 * abs(value.real):
         raise ProblemError(
-            f"the constant {expression} is not real; write the real and the imaginary part as two unknowns."
+            f"the constant {expression} is not real; make two unknowns of the real and the imaginary part."
         )
     return value.real
 

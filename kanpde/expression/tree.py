@@ -1,7 +1,7 @@
 """SymPy expressions as JSON-able trees, and back, without ever evaluating text.
 
-A tree is a list: the name of a constructor, then its operands. Only the constructors of the tables below are ever called, so a
-file cannot make us run anything.
+A tree is a list: the name of a constructor, then its operands. Only the constructors of the tables below are ever
+called, so a file cannot make us run anything.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ _COMMUTATIVE = (sp.Add, sp.Mul, sp.Max, sp.Min, sp.And, sp.Or)
 
 
 def to_tree(expression: sp.Basic) -> Tree:
-    """Return the JSON-able tree of an expression; operands that commute are sorted, so that equal trees mean equal text.
+    """Return the JSON-able tree of an expression; operands that commute are sorted, to make the text canonical.
 
     Raises:
         ProblemError: an expression outside the function table.

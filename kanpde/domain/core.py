@@ -1,0 +1,186 @@
+"""What every domain offers, and points in it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from ..errors import ProblemError
+from ..expression import as_expression, constant_value
+from .piece import BoxPiece
+from .region import Region
+
+
+class Domain(abc.ABC):
+    """A set of points (space, then time, then parameters) with an interior, a spatial boundary and an initial time."""
+
+    @property
+    @abc.abstractmethod
+    def space(self) -> tuple[sp.Symbol, ...]:
+        """The spatial coordinates."""
+
+    @property
+    @abc.abstractmethod
+    def time(self) -> sp.Symbol | None:
+        """The time, if the domain has one."""
+
+    @property
+    @abc.abstractmethod
+    def parameters(self) -> tuple[sp.Symbol, ...]:
+        """The coordinates that number a family of problems."""
+
+    @property
+    @abc.abstractmethod
+    def bounds(self) -> np.ndarray:
+        """The smallest box around the domain, (d, 2), in the order of `coordinates`."""
+
+    @property
+    @abc.abstractmethod
+    def text(self) -> str:
+        """Readable and canonical text."""
+
+    @abc.abstractmethod
+    def interior_pieces(self) -> tuple[BoxPiece, ...]:
+        """Return the pieces that make up the whole domain."""
+
+    @abc.abstractmethod
+    def boundary_pieces(self) -> tuple[BoxPiece, ...]:
+        """Return the pieces of the boundary of the spatial domain, for all times and parameters."""
+
+    @abc.abstractmethod
+    def side_piece(self, coordinate: sp.Symbol, upper: bool) -> BoxPiece:
+        """Return the side where a spatial coordinate is least or greatest."""
+
+    @abc.abstractmethod
+    def initial_pieces(self) -> tuple[BoxPiece, ...]:
+        """Return the pieces at the first instant, none without time."""
+
+    @abc.abstractmethod
+    def adopt(self, region: Region) -> Region:
+        """Return a region of this domain, or of a factor of it, as a region of this domain.
+
+        Raises:
+            ProblemError: the region belongs to another domain.
+        """
+
+    @property
+    def coordinates(self) -> tuple[sp.Symbol, ...]:
+        """Space, time, parameters: the columns of every array of points."""
+        return (*self.space, *((self.time,) if self.time is not None else ()), *self.parameters)
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates."""
+        return len(self.coordinates)
+
+    @property
+    def measure(self) -> float:
+        """Length, area, volume, ..., times the durations."""
+        return sum(piece.measure for piece in self.interior_pieces())
+
+    @property
+    def interior(self) -> Region:
+        """The whole domain as a region."""
+        return Region.whole(self, self.interior_pieces(), "interior")
+
+    @property
+    def boundary(self) -> Region:
+        """The boundary of the spatial domain, for all times and parameters."""
+        return Region.whole(self, self.boundary_pieces(), "boundary")
+
+    @property
+    def initial(self) -> Region:
+        """The domain at its first instant.
+
+        Raises:
+            ProblemError: the domain has no time.
+        """
+        if self.time is None:
+            raise ProblemError("the domain has no time; make it box * Time(t, (0, 1)) to give initial data.")
+        start = self.bounds[len(self.space), 0]
+        return Region.whole(self, self.initial_pieces(), f"{self.time} = {start:g}")
+
+    def lower(self, coordinate: sp.Symbol) -> Region:
+        """Return the side where a spatial coordinate is least."""
+        return self._side(coordinate, upper=False)
+
+    def upper(self, coordinate: sp.Symbol) -> Region:
+        """Return the side where a spatial coordinate is greatest."""
+        return self._side(coordinate, upper=True)
+
+    def _side(self, coordinate: sp.Symbol, upper: bool) -> Region:
+        if coordinate not in self.space:
+            names = ", ".join(map(str, self.space)) or "none"
+            raise ProblemError(f"{coordinate} is not a spatial coordinate of the domain (these are: {names}).")
+        value = self.bounds[self.space.index(coordinate), int(upper)]
+        return Region.whole(self, [self.side_piece(coordinate, upper)], f"{coordinate} = {value:g}")
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Return (n,) bool: which of the points (n, d) lie in the domain."""
+        return self.interior.contains(points)
+
+    def at(self, point: Point) -> Region:
+        """Return a point of the domain as a region; coordinates that it leaves out stay free.
+
+        Raises:
+            ProblemError: a coordinate that the domain lacks, or a point outside.
+        """
+        given = dict(point.values)
+        for symbol in given:
+            if symbol not in self.coordinates:
+                raise ProblemError(f"{point} names {symbol}, which is not a coordinate of the domain.")
+        missing = [str(s) for s in self.space if s not in given]
+        if missing:
+            raise ProblemError(f"{point} leaves {', '.join(missing)} open; a point needs every spatial coordinate.")
+        lower = tuple(given.get(s, a) for s, a in zip(self.coordinates, self.bounds[:, 0].tolist(), strict=True))
+        upper = tuple(given.get(s, b) for s, b in zip(self.coordinates, self.bounds[:, 1].tolist(), strict=True))
+        if not self.contains(np.array([lower])).all():
+            raise ProblemError(f"{point} lies outside the domain {self.text}.")
+        return Region.whole(self, [BoxPiece(self.coordinates, lower, upper)], str(point))
+
+
+@dataclass(frozen=True, init=False)
+class Point:
+    """A point, for `on=`: `Point({x: 0, y: 0})`; where time and parameters are left out it is there always."""
+
+    values: tuple[tuple[sp.Symbol, float], ...]
+
+    def __init__(self, values: Mapping[sp.Symbol, float]) -> None:
+        """Store the coordinates.
+
+        Raises:
+            ProblemError: a key that is not a symbol, or a value that is not a finite number.
+        """
+        checked = tuple((checked_symbol(s, "Point"), finite(v, f"Point: {s}")) for s, v in values.items())
+        object.__setattr__(self, "values", checked)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{symbol} = {value:g}" for symbol, value in self.values)
+
+
+def checked_symbol(symbol: object, where: str) -> sp.Symbol:
+    """Return `symbol` if it is one.
+
+    Raises:
+        ProblemError: it is not.
+    """
+    if not isinstance(symbol, sp.Symbol):
+        raise ProblemError(f"{where} needs SymPy symbols as coordinates, not {symbol!r}; make them with sp.symbols.")
+    return symbol
+
+
+def finite(value: object, what: str) -> float:
+    """Return a number as a float.
+
+    Raises:
+        ProblemError: not a number, or not a finite one.
+    """
+    expression = as_expression(value)
+    number = constant_value(expression) if not expression.free_symbols else float("nan")
+    if not np.isfinite(number):
+        raise ProblemError(f"{what} needs a finite number, not {value}.")
+    return float(number)

@@ -1,0 +1,151 @@
+"""Pieces: parts of a domain, each with one chart from the unit cube, on which points are spread."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import sympy as sp
+from scipy.stats import qmc
+
+from ..expression import to_tree
+from .predicate import holds, thresholds
+
+# Points that measure a piece cut by a curved predicate: fixed ones, for the measure must not change between runs.
+N_MEASURE = 4096
+# Beyond rounding of coordinates, relative to the piece.
+TOLERANCE = 1e-10
+
+
+@runtime_checkable
+class Piece(Protocol):
+    """A part of a domain of one dimension m, with a chart from [0, 1]^m."""
+
+    @property
+    def dimension(self) -> int:
+        """m: 0 for a point, 1 for a curve, ..."""
+
+    @property
+    def measure(self) -> float:
+        """Length, area or volume; 1 for a point. Only the part where the predicate holds counts."""
+
+    @property
+    def text(self) -> str:
+        """Canonical text, for signatures."""
+
+    def points(self, unit: np.ndarray) -> np.ndarray:
+        """Map (n, m) from the unit cube to (n, d), uniformly in measure; `contains` tells where the predicate holds."""
+
+    def normals(self, points: np.ndarray) -> np.ndarray | None:
+        """Return the outward unit normals (n, d_space) at points of the piece, None off the boundary."""
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Return (n,) bool: which of the points (n, d) lie on the piece and satisfy its predicate."""
+
+
+@dataclass(frozen=True)
+class BoxPiece:
+    """An axis-aligned box lower <= x <= upper, with fixed axes where the two agree, cut by an optional predicate."""
+
+    coordinates: tuple[sp.Symbol, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    normal: tuple[float, ...] | None = None
+    predicate: sp.Basic = sp.true
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """The axes along which the piece extends."""
+        return tuple(i for i, (a, b) in enumerate(zip(self.lower, self.upper, strict=True)) if a < b)
+
+    @property
+    def dimension(self) -> int:
+        """The number of free axes."""
+        return len(self.free)
+
+    @cached_property
+    def fraction(self) -> float:
+        """The part of the box where the predicate holds: 1 without one, else estimated to about 1e-3."""
+        if self.predicate == sp.true:
+            return 1.0
+        sample = self.points(halton(N_MEASURE, self.dimension))
+        return float(np.mean(holds(self.predicate, self.coordinates, sample)))
+
+    @property
+    def measure(self) -> float:
+        """The product of the free edges times the fraction where the predicate holds."""
+        return float(np.prod([self.upper[i] - self.lower[i] for i in self.free])) * self.fraction
+
+    @property
+    def text(self) -> str:
+        """Bounds and predicate."""
+        bounds = [[str(c), a, b] for c, a, b in zip(self.coordinates, self.lower, self.upper, strict=True)]
+        return json.dumps([bounds, self.normal, to_tree(self.predicate)])
+
+    @property
+    def centre(self) -> np.ndarray:
+        """The midpoint, (1, d)."""
+        return self.points(np.full((1, self.dimension), 0.5))
+
+    def points(self, unit: np.ndarray) -> np.ndarray:
+        """Map (n, m) from the unit cube to (n, d)."""
+        lower, upper = np.array(self.lower), np.array(self.upper)
+        points = np.tile(lower, (len(unit), 1))
+        free = list(self.free)
+        points[:, free] += unit * (upper - lower)[free]
+        # a + 1 * (b - a) may pass b by a rounding error.
+        return np.clip(points, lower, upper)
+
+    def normals(self, points: np.ndarray) -> np.ndarray | None:
+        """Return the constant outward normal, once a point."""
+        return None if self.normal is None else np.tile(np.array(self.normal), (len(points), 1))
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Return which points lie in the box, up to rounding, and satisfy the predicate."""
+        lower, upper = np.array(self.lower), np.array(self.upper)
+        slack = TOLERANCE * np.maximum(upper - lower, np.maximum(np.abs(lower), np.abs(upper)))
+        inside = ((points >= lower - slack) & (points <= upper + slack)).all(axis=1)
+        return inside & holds(self.predicate, self.coordinates, points)
+
+    def extruded(self, coordinates: Sequence[sp.Symbol], lower: Sequence[float], upper: Sequence[float]) -> BoxPiece:
+        """Return the product of the piece with a box over further coordinates."""
+        return replace(
+            self,
+            coordinates=(*self.coordinates, *coordinates),
+            lower=(*self.lower, *lower),
+            upper=(*self.upper, *upper),
+        )
+
+    def cut(self, predicate: sp.Basic) -> tuple[BoxPiece, ...]:
+        """Return the part where `predicate` holds: exact boxes if it is axis-aligned, else one masked piece or none."""
+        if predicate == sp.true:
+            return (self,)
+        cuts = [thresholds(predicate, self.coordinates[i]) for i in self.free]
+        if any(c is None for c in cuts):
+            masked = replace(self, predicate=predicate)
+            return (masked,) if masked.fraction > 0 else ()
+        cells = itertools.product(*(self._intervals(i, c or []) for i, c in zip(self.free, cuts, strict=True)))
+        boxes = [self._narrowed(cell) for cell in cells]
+        return tuple(box for box in boxes if holds(predicate, self.coordinates, box.centre)[0])
+
+    def _intervals(self, axis: int, cuts: list[float]) -> list[tuple[float, float]]:
+        edges = [self.lower[axis], *(c for c in cuts if self.lower[axis] < c < self.upper[axis]), self.upper[axis]]
+        return list(itertools.pairwise(edges))
+
+    def _narrowed(self, cell: Sequence[tuple[float, float]]) -> BoxPiece:
+        lower, upper = list(self.lower), list(self.upper)
+        for axis, (a, b) in zip(self.free, cell, strict=True):
+            lower[axis], upper[axis] = a, b
+        return replace(self, lower=tuple(lower), upper=tuple(upper))
+
+
+def halton(n: int, dimension: int) -> np.ndarray:
+    """Return n points of the unscrambled Halton sequence in (0, 1)^dimension, the corner left out."""
+    if dimension == 0:
+        return np.zeros((n, 0))
+    return qmc.Halton(dimension, scramble=False).random(n + 1)[1:]
