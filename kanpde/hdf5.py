@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kanpde.errors import KanpdeError, StoreError
+from kanpde.files import replacing
 
 FORMAT = "kanpde"
 VERSION = 1
@@ -24,24 +24,6 @@ Row = Mapping[str, Any]
 def _h5py() -> Any:
     """h5py, loaded by the first file and not by `import kanpde`."""
     return importlib.import_module("h5py")
-
-
-def check_writable(path: str | Path) -> None:
-    """Makes the directory of `path` and tries to write in it.
-
-    Raises:
-        StoreError: it cannot be written; called before a solve, this saves the time of the solve.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise StoreError(f"{path} is a directory: a file cannot be written in its place.")
-    probe = _part(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise _unwritable(path, error) from error
 
 
 @contextmanager
@@ -55,21 +37,11 @@ def written(path: str | Path, kind: str) -> Iterator[Any]:
     Raises:
         StoreError: the file cannot be written.
     """
-    path = Path(path)
-    check_writable(path)
-    part = _part(path)
-    try:
-        # Files of HDF5 1.10 carry checksums of their own structure; the digest covers the numbers.
-        with _h5py().File(part, "w", libver="v110") as file:
-            file.attrs.update({"format": FORMAT, "version": VERSION, "kind": kind})
-            yield file
-            file.attrs["digest"] = digest(file)
-        _synchronise(part)
-        os.replace(part, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        part.unlink(missing_ok=True)
+    # Files of HDF5 1.10 carry checksums of their own structure; the digest covers the numbers.
+    with replacing(path) as part, _h5py().File(part, "w", libver="v110") as file:
+        file.attrs.update({"format": FORMAT, "version": VERSION, "kind": kind})
+        yield file
+        file.attrs["digest"] = digest(file)
 
 
 @contextmanager
@@ -218,24 +190,6 @@ def _refuse_links(file: Any) -> None:
     for name, link in links:
         if not isinstance(link, _h5py().HardLink):
             raise StoreError(f"{file.filename}: {name} is a link; kanpde writes none and follows none.")
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
-
-
-def _synchronise(path: Path) -> None:
-    """Asks the system to put the bytes on the disk, so that a rename never outlives its content."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    reason = error.strerror or _first_line(error)
-    return StoreError(f"{path} cannot be written: {reason}. Choose another directory with --out.")
 
 
 def _first_line(error: BaseException) -> str:

@@ -51,12 +51,14 @@ class PlotTables:
 
     Args:
         unknowns: names, in the order of the last axis of the slices' values.
+        coordinates: names, in the order of the columns of points.
         slices: lines or planes.
         truth: what the error is against ("exact solution", "reference", "estimate"), empty without one.
         edges: the curves of the network, empty when it has none to show.
     """
 
     unknowns: tuple[str, ...]
+    coordinates: tuple[str, ...]
     slices: tuple[Slice, ...]
     truth: str = ""
     edges: tuple[Edge, ...] = ()

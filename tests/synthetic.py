@@ -55,7 +55,7 @@ def record(**changes: Any) -> Record:
 
 
 def plots(dimension: int = 2, unknowns: int = 1, *, exact: bool = True, space: int | None = None) -> PlotTables:
-    """Tables of waves in any number of coordinates, off by an error of 1e-6, with the edges of a [2, 3, 1] network."""
+    """Tables of waves in any number of coordinates, off by an error of 1e-6, with the edges of a small network."""
 
     def wave(points: np.ndarray) -> np.ndarray:
         return np.stack([(k + 1) * np.sin(np.pi * points + k).prod(axis=1) for k in range(unknowns)], axis=1)
@@ -66,7 +66,9 @@ def plots(dimension: int = 2, unknowns: int = 1, *, exact: bool = True, space: i
     bounds = np.array([[-1.0, 1.0]] * dimension)
     names = NAMES[:dimension]
     slices = tabulate(off, names, bounds, space=space, exact=wave if exact else None, resolution=17)
-    return PlotTables(UNKNOWNS[:unknowns], slices, "exact solution" if exact else "", edges([2, 3, 1]))
+    return PlotTables(
+        UNKNOWNS[:unknowns], names, slices, "exact solution" if exact else "", edges([dimension, 3, unknowns])
+    )
 
 
 def edges(widths: list[int]) -> tuple[Edge, ...]:

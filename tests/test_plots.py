@@ -1,0 +1,212 @@
+"""Figures: they show the numbers of the tables, need nothing but tables, and leave no state behind."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from synthetic import edges, history, plots, record
+
+from kanpde.errors import ProblemError, StoreError
+from kanpde.plots import PARTS, canvas, plot_part, plot_record, plot_tables
+from kanpde.plots.edges import MOST, draw_edges
+from kanpde.plots.fields import draw_fields, parts_of, shape_of
+from kanpde.plots.history import column, draw_history, stage_starts
+from kanpde.tables import PlotTables, tabulate
+
+SHAPES = [(1, 1, None), (1, 2, None), (2, 1, None), (2, 2, 1), (3, 1, 2), (3, 2, None), (4, 1, 2), (4, 1, 3)]
+
+
+def fields_of(tables: PlotTables) -> Figure:
+    figure = Figure()
+    draw_fields(figure, tables, parts_of(tables))
+    return figure
+
+
+def panels(figure: Figure) -> list:
+    return [axes for axes in figure.axes if axes.get_title()]
+
+
+@pytest.mark.parametrize(("dimension", "unknowns", "space"), SHAPES)
+@pytest.mark.parametrize("exact", [True, False])
+def test_every_unknown_and_slice_has_its_panels(dimension: int, unknowns: int, space: int | None, exact: bool) -> None:
+    tables = plots(dimension, unknowns, exact=exact, space=space)
+    rows, columns = shape_of(tables, parts_of(tables))
+    assert len(panels(fields_of(tables))) == rows * columns == unknowns * len(tables.slices) * (1 + exact)
+
+
+def test_line_shows_the_values_and_the_truth() -> None:
+    tables = plots(1)
+    solution, error = panels(fields_of(tables))
+    piece = tables.slices[0]
+    np.testing.assert_array_equal(solution.lines[0].get_ydata(), piece.values[:, 0])
+    np.testing.assert_array_equal(solution.lines[1].get_ydata(), piece.values[:, 0] - piece.error[:, 0])
+    np.testing.assert_array_equal(error.lines[1].get_ydata(), piece.error[:, 0])
+
+
+def test_map_has_the_first_coordinate_to_the_right() -> None:
+    tables = plots(2)
+    solution, error = panels(fields_of(tables))
+    np.testing.assert_array_equal(solution.collections[0].get_array(), tables.slices[0].values[..., 0].T)
+    assert (solution.get_xlabel(), solution.get_ylabel()) == ("$x$", "$y$")
+    assert error.get_title() == "error of $u$"
+
+
+@pytest.mark.parametrize(("shift", "limits"), [(0.0, (-1, 1)), (3.0, (2, 4)), (-3.0, (-4, -2))])
+def test_colours_are_symmetric_only_about_a_zero_that_is_crossed(shift: float, limits: tuple[float, float]) -> None:
+    slices = tabulate(
+        lambda x: shift + np.sin(np.pi / 2 * x[:, :1]), ("x", "y"), np.array([[-1, 1], [0, 1]]), resolution=9
+    )
+    figure = fields_of(PlotTables(("u",), ("x", "y"), slices))
+    np.testing.assert_allclose(panels(figure)[0].collections[0].get_clim(), limits)
+
+
+def test_outside_of_the_domain_is_blank() -> None:
+    bounds = np.array([[-1.0, 1.0], [-1.0, 1.0]])
+    slices = tabulate(lambda x: x[:, :1], ("x", "y"), bounds, inside=lambda x: (x**2).sum(1) < 1, resolution=9)
+    shown = panels(fields_of(PlotTables(("u",), ("x", "y"), slices)))[0].collections[0].get_array()
+    assert shown.mask[0, 0]
+    assert not shown.mask[4, 4]
+
+
+def test_tabulate_evaluates_on_the_planes_it_names() -> None:
+    coordinates, bounds = ("x", "y", "z", "t"), np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 4.0], [0.0, 8.0]])
+    slices = tabulate(lambda points: points, coordinates, bounds, space=3, resolution=5)
+    assert [piece.names for piece in slices] == [("x", "y"), ("x", "z"), ("y", "z")]
+    for piece in slices:
+        for k, name in enumerate(coordinates):
+            expected = piece.held.get(name, piece.axes[piece.names.index(name)] if name in piece.names else None)
+            seen = piece.values[..., k]
+            np.testing.assert_array_equal(np.unique(seen), np.unique(expected))
+    assert [piece.held for piece in tabulate(lambda p: p, coordinates[1:], bounds[1:], space=2)] == [
+        {"t": t} for t in (0, 4, 8)
+    ]
+
+
+def test_history_shows_losses_estimates_and_stages() -> None:
+    axes, rows = Figure().subplots(), history()
+    draw_history(axes, rows, rtol=1e-6)
+    loss, estimate, tolerance, stage = axes.lines
+    np.testing.assert_array_equal(loss.get_ydata(), [row["loss"] for row in rows])
+    assert np.isfinite(estimate.get_ydata()).sum() == 4
+    assert tolerance.get_ydata()[0] == 1e-6
+    assert stage.get_xdata()[0] == 5.5
+    assert stage_starts(rows) == [0, 6]
+
+
+def test_history_of_nothing_says_so() -> None:
+    axes = Figure().subplots()
+    draw_history(axes, ())
+    assert [text.get_text() for text in axes.texts] == ["no iterations"]
+
+
+def test_what_has_no_logarithm_is_left_out() -> None:
+    rows = [{"loss": value} for value in (1.0, 0.0, -1.0, float("nan"), float("inf"), None)] + [{}]
+    np.testing.assert_array_equal(column(rows, "loss"), [1.0] + [np.nan] * 6)
+
+
+@pytest.mark.parametrize("widths", [[2, 5, 1], [1, 1], [3, 4, 4, 2]])
+def test_every_edge_is_drawn_once(widths: list[int]) -> None:
+    tables = PlotTables(("u", "v")[: widths[-1]], ("x", "y", "z")[: widths[0]], (), edges=edges(widths))
+    axes = Figure().subplots()
+    draw_edges(axes, tables)
+    assert len(axes.patches) == len(tables.edges) == sum(n * m for n, m in itertools.pairwise(widths))
+    assert [text.get_text() for text in axes.texts] == ["$x$", "$y$", "$z$"][: widths[0]] + ["$u$", "$v$"][: widths[-1]]
+
+
+def test_crowded_layers_say_what_they_leave_out() -> None:
+    axes = Figure().subplots()
+    draw_edges(axes, PlotTables(("u",), ("x", "y"), (), edges=edges([2, 8, 8, 1])))
+    assert len(axes.patches) == 16 + MOST + 8
+    assert axes.texts[-1].get_text() == f"row 2: {MOST} largest of 64 edges"
+
+
+def test_dead_edges_are_flat_and_faint() -> None:
+    one, two = edges([2, 1])
+    axes = Figure().subplots()
+    draw_edges(axes, PlotTables(("u",), ("x", "y"), (), edges=(type(one)(0, 0, 0, one.x, 0 * one.y), two)))
+    dead, alive = [line for line in axes.lines if line.get_color() == canvas.BLUE]
+    assert np.ptp(dead.get_ydata()) == 0
+    assert dead.get_alpha() < alive.get_alpha()
+
+
+@pytest.mark.parametrize("suffix", canvas.FORMATS)
+def test_same_tables_make_the_same_bytes(tmp_path: Path, suffix: str) -> None:
+    paths = [plot_record(record(), plots(2), tmp_path / f"{name}.{suffix}") for name in "ab"]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_parts_are_figures_of_their_own(tmp_path: Path, part: str) -> None:
+    assert plot_part(part, record(), plots(2), tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_fields_alone(tmp_path: Path) -> None:
+    assert plot_tables("reference", plots(3, exact=False), tmp_path / "figure.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "relative L2 error 3.1e-09"),
+        ({"relative_l2": None}, "estimated relative L2 error 2.9e-09"),
+        ({"relative_l2": None, "error_estimate": None}, "converged"),
+    ],
+)
+def test_title_says_what_is_known_of_the_error(tmp_path: Path, changes: dict, words: str) -> None:
+    path = plot_record(record(**changes), plots(1), tmp_path / "figure.svg")
+    assert f"poisson: KAN [2, 5, 1], {words}" in path.read_text()
+
+
+def test_without_edges_convergence_has_the_row_for_itself(tmp_path: Path) -> None:
+    tables = plots(2)
+    bare = PlotTables(tables.unknowns, tables.coordinates, tables.slices, tables.truth)
+    assert "edges of the network" not in plot_record(record(), bare, tmp_path / "figure.svg").read_text()
+    with pytest.raises(ProblemError, match="no curves on its edges"):
+        plot_part("edges", record(), bare, tmp_path / "edges.png")
+
+
+def test_refusals(tmp_path: Path) -> None:
+    with pytest.raises(ProblemError, match="no figure is called 'loss'; there are solution, error"):
+        plot_part("loss", record(), plots(), tmp_path / "a.png")
+    with pytest.raises(ProblemError, match="no exact solution"):
+        plot_part("error", record(), plots(exact=False), tmp_path / "a.png")
+    with pytest.raises(ProblemError, match="png, pdf or svg"):
+        plot_record(record(), plots(), tmp_path / "a.docx")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be written"):
+        plot_record(record(), plots(), tmp_path / "file" / "a.png")
+
+
+def test_no_state_is_left(tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    plot_record(record(), plots(), tmp_path / "a.png")
+    assert dict(matplotlib.rcParams) == before
+    script = (
+        "import sys; from kanpde.plots.canvas import render; render(sys.argv[1], (1, 1), print); print(sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "b.png"], capture_output=True, text=True, check=True
+    )
+    assert "'matplotlib.figure'" in result.stdout
+    assert "'matplotlib.pyplot'" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("u", "$u$"),
+        ("ψ", "$ψ$"),
+        ("u1", "$u_{\\mathrm{1}}$"),
+        ("u_re", "$u_{\\mathrm{re}}$"),
+        ("pressure", "pressure"),
+        ("a$b", r"a\$b"),
+    ],
+)
+def test_labels(name: str, shown: str) -> None:
+    assert canvas.label(name) == shown
