@@ -1,0 +1,127 @@
+"""Independent points at which a corrected field must satisfy the equations and the conditions.
+
+A grid that is too coarse for a residual makes a correction that cancels an alias of it; away from the nodes the corrected
+field then keeps the residual, and more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.stats import qmc
+
+from kanpde.operator import DifferentialOperator, JetVariable
+from kanpde.problem import Problem
+from kanpde.references.function import GridFunction
+from kanpde.references.grid import Grid
+from kanpde.references.system import evaluate
+
+Array = np.ndarray
+Jet = Callable[[Array, Sequence[JetVariable]], Array]
+
+# How many points in the interior, by dimension; a quarter of that on each piece of the boundary.
+N_POINTS = {1: 256, 2: 512, 3: 512}
+# A residual that is small beside the terms of the correction itself need not be reproduced: this part of the terms counts.
+NEGLIGIBLE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """One operator on independent points: of the interior, or of a piece of a condition's region.
+
+    points: (n, d); normals: (n, d_space) or None; extent: the length over which an error of the solution turns into one of
+    its derivatives, None in the interior.
+    """
+
+    operator: DifferentialOperator
+    points: Array
+    normals: Array | None
+    extent: float | None
+
+
+def checks_of(problem: Problem) -> tuple[Check, ...]:
+    """The interior for every equation first, then every piece of every condition."""
+    bounds, dimension = problem.domain.bounds, problem.domain.dimension
+    n, extent = N_POINTS[dimension], float(np.min(np.ptp(problem.domain.bounds, axis=1)))
+    points = bounds[:, 0] + np.ptp(bounds, axis=1) * sobol(dimension, n)
+    checks = [Check(operator, points, None, None) for operator in problem.operators]
+    for condition in problem.conditions:
+        for piece in condition.region.pieces() if condition.operator is not None else ():
+            on = piece.points(sobol(piece.dimension, n // 4))
+            on = on[np.asarray(piece.contains(on), dtype=bool)]
+            if len(on):
+                checks.append(Check(condition.operator, on, piece.normals(on), extent))
+    return tuple(checks)
+
+
+def sobol(dimension: int, n: int) -> Array:
+    """(n, dimension) scrambled Sobol points of the unit cube, always the same; one point in dimension 0."""
+    return qmc.Sobol(dimension, rng=7).random(n) if dimension else np.zeros((1, 0))
+
+
+def rms(values: Array) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedField:
+    """A field at the points of one check."""
+
+    check: Check
+    jet: Jet
+
+    @cached_property
+    def values(self) -> Array:
+        """(len(operator.jet), n) jet of the field."""
+        variables = self.check.operator.jet
+        return np.ascontiguousarray(np.asarray(self.jet(self.check.points, variables), dtype=float).T)
+
+    @cached_property
+    def linearised(self) -> list[Array]:
+        """F and its gradient at the field."""
+        return evaluate(self.check.operator, self.check.points, self.values, self.check.normals)
+
+    @property
+    def residual(self) -> Array:
+        """(n,) F of the field."""
+        return self.linearised[0]
+
+    def between(self, grid: Grid, nodal: Array) -> float:
+        """How far the interpolant of the nodal residual (N,) is from the residual, relative to its size."""
+        norm = rms(self.residual)
+        if not norm or not np.all(np.isfinite(nodal)):
+            return 0.0
+        interpolant = grid.interpolate(nodal.reshape(*grid.shape, 1), self.check.points)[:, 0]
+        return rms(interpolant - self.residual) / norm
+
+    def remainder(self, correction: GridFunction) -> float:
+        """What of the residual the corrected field u + e keeps, relative to the residual."""
+        jet = _jet(correction, self.check)
+        corrected = evaluate(self.check.operator, self.check.points, self.values + jet, self.check.normals)[0]
+        terms = [g * d for g, d in zip(self.linearised[1:], jet, strict=True)]
+        if self.check.extent is None:
+            floor = NEGLIGIBLE * max((rms(t) for t in terms), default=0.0)
+        else:
+            floor = self._boundary_floor(correction)
+        scale = max(rms(self.residual), floor)
+        return rms(corrected) / scale if scale else float(rms(corrected) > 0.0)
+
+    def _boundary_floor(self, correction: GridFunction) -> float:
+        """The residual of a condition that would change the solution as much as the correction does."""
+        size = rms(correction.values)
+        extent = self.check.extent or 1.0
+        pairs = zip(self.check.operator.jet, self.linearised[1:], strict=True)
+        return max((rms(g) * size / extent ** sum(v.derivative) for v, g in pairs), default=0.0)
+
+
+def _jet(correction: GridFunction, check: Check) -> Array:
+    """(len(operator.jet), n) jet of the correction at the points of a check."""
+    grid = correction.grid
+    fields = [np.ascontiguousarray(correction.values[..., c]).reshape(-1) for c in range(correction.values.shape[-1])]
+    stack = [grid.differentiate(v.derivative, fields[v.unknown]) for v in check.operator.jet]
+    table = np.stack(stack, axis=-1).reshape(*grid.shape, len(stack)) if stack else np.zeros((*grid.shape, 0))
+    return np.ascontiguousarray(grid.interpolate(table, check.points).T)

@@ -1,0 +1,273 @@
+"""The engine of the error estimate: the linearised operator against the residual of a field, L e = -F(u), B e = -B(u).
+
+The grid grows until the corrected field u + e satisfies the equations at independent points, where an aliased residual is
+found out, and two grids must agree. What fails either is returned as untrusted, with the reason.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy import fft
+
+from kanpde.errors import ProblemError
+from kanpde.operator import JetVariable
+from kanpde.problem import Problem
+from kanpde.references.axes import Axis, ChebyshevAxis, FourierAxis
+from kanpde.references.checks import Check, CheckedField, Jet, checks_of
+from kanpde.references.function import GridFunction
+from kanpde.references.grid import Grid
+from kanpde.references.layout import Layout, layout
+from kanpde.references.linear import LinearSolver
+from kanpde.references.system import Linearised, evaluate, jet_variables, linearise
+
+Array = np.ndarray
+
+# Nodes per axis, by dimension: where the search starts, and where it gives up.
+FIRST = {1: 24, 2: 16, 3: 12}
+LAST = {1: 1200, 2: 200, 3: 48}
+GROWTH = 4 / 3
+# Part of the residual that the corrected field may keep, part of the correction by which two grids may differ.
+RESOLVED = 0.1
+AGREEMENT = 0.15
+NEWTON_STEPS = 5
+SOLVER_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class DefectEstimate:
+    """An estimate of the error of a field.
+
+    Attributes:
+        correction: e with u + e closer to the solution; None where it could not be computed.
+        absolute: |e| in L2, summed over the unknowns; nan without a correction.
+        relative: |e| / |u + e|; None without a correction or where the solution vanishes.
+        trusted: whether all guards passed; reason says in words why not.
+        shapes: the grids that were tried; the last two were compared.
+        seconds: wall time.
+    """
+
+    correction: GridFunction | None
+    absolute: float
+    relative: float | None
+    trusted: bool
+    reason: str
+    shapes: tuple[tuple[int, ...], ...]
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """One grid with its rows; a linear problem keeps its factorisation."""
+
+    layout: Layout
+    linear: bool
+    solvers: list[LinearSolver] = field(default_factory=list)
+
+    @cached_property
+    def variables(self) -> tuple[JetVariable, ...]:
+        values = {JetVariable(c, (0,) * len(self.layout.grid.axes)) for c in range(self.layout.n_unknowns)}
+        return tuple(sorted(values | set(jet_variables(self.layout))))
+
+    def sampled(self, jet: Jet) -> dict[JetVariable, Array]:
+        """The jet of a field at all nodes."""
+        table = np.asarray(jet(self.layout.grid.points, self.variables), dtype=float)
+        return dict(zip(self.variables, np.ascontiguousarray(table.T), strict=True))
+
+    def solve(self, system: Linearised) -> Array:
+        """The step -A⁻¹F."""
+        if not self.linear:
+            return LinearSolver(system, SOLVER_TOLERANCE).solve(-system.residual)
+        if not self.solvers:
+            self.solvers.append(LinearSolver(system, SOLVER_TOLERANCE))
+        return self.solvers[0].solve(-system.residual)
+
+    def correct(self, base: dict[JetVariable, Array]) -> Array:
+        """e (size,) such that the rows vanish at u + e: one step for linear rows, Newton's method otherwise."""
+        system = linearise(self.layout, base)
+        state = self.solve(system)
+        for _ in range(0 if self.linear else NEWTON_STEPS):
+            fields = state.reshape(self.layout.n_unknowns, -1)
+            moved = {v: base[v] + self.layout.grid.differentiate(v.derivative, fields[v.unknown]) for v in base}
+            step = self.solve(linearise(self.layout, moved))
+            state = state + step
+            if np.linalg.norm(step) <= 1e-2 * np.linalg.norm(state):
+                break
+        return state
+
+
+@dataclass(frozen=True, eq=False)
+class _Attempt:
+    """What one grid gave: nodal residuals of the equations, and a correction or the reason against it."""
+
+    level: _Level
+    residuals: tuple[Array, ...]
+    correction: GridFunction | None
+    norm: float
+    reason: str
+
+
+@dataclass(eq=False)
+class DefectSolver:
+    """Estimates the error of any number of fields for one problem; grids and factorisations are kept between calls.
+
+    Args:
+        problem: on a box of up to three coordinates, time included.
+        last: most nodes per axis, by default `LAST` of the dimension.
+
+    Raises:
+        ProblemError: more than three coordinates, unknown scalars, or not as many equations as unknowns.
+    """
+
+    problem: Problem
+    last: int | None = None
+    _levels: dict[tuple[int, ...], _Level] = field(default_factory=dict, init=False, repr=False)
+    _start: tuple[int, ...] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        name, dimension = self.problem.name, self.problem.domain.dimension
+        if dimension not in FIRST:
+            raise ProblemError(f"{name} has {dimension} coordinates; the error estimate by collocation takes up to three.")
+        if self.problem.parameters:
+            raise ProblemError(f"{name} has unknown scalars; give them values to estimate the error.")
+
+    @cached_property
+    def linear(self) -> bool:
+        """Whether all operators are linear."""
+        conditions = [c.operator for c in self.problem.conditions if c.operator is not None]
+        return all(operator.is_linear for operator in [*self.problem.operators, *conditions])
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """Independent points of the equations and conditions."""
+        return checks_of(self.problem)
+
+    def estimate(self, jet: Jet) -> DefectEstimate:
+        """Estimate the error of the field whose jet is given.
+
+        Args:
+            jet: (points (n, d), variables) -> (n, len(variables)), the derivatives of the field.
+        """
+        clock = time.perf_counter()
+        fields = [CheckedField(check, jet) for check in self.checks]
+        dimension = self.problem.domain.dimension
+        shape: tuple[int, ...] | None = self._start or (FIRST[dimension],) * dimension
+        attempts: list[_Attempt] = []
+        agreed = False
+        while shape is not None and not agreed:
+            attempts.append(self._attempt(shape, jet, fields))
+            agreed = len(attempts) > 1 and _agree(attempts[-2], attempts[-1])
+            shape = self._larger(attempts[-1])
+        if agreed:
+            self._start = attempts[-2].level.layout.grid.shape
+        return _estimate(attempts, agreed, time.perf_counter() - clock)
+
+    def _attempt(self, shape: tuple[int, ...], jet: Jet, fields: Sequence[CheckedField]) -> _Attempt:
+        level = self._level(shape)
+        base = level.sampled(jet)
+        grid = level.layout.grid
+        residuals = tuple(
+            evaluate(operator, grid.points, np.array([base[v] for v in operator.jet]).reshape(-1, grid.size), None)[0]
+            for operator in self.problem.operators
+        )
+        if not all(np.all(np.isfinite(values)) for values in base.values()):
+            return _Attempt(level, residuals, None, 0.0, "the field is not finite")
+        between = max(f.between(grid, r) for f, r in zip(fields, residuals, strict=False))
+        if between > 3 * RESOLVED:
+            reason = f"the residual differs from its interpolant between the nodes by {between:.0%}"
+            return _Attempt(level, residuals, None, 0.0, reason)
+        try:
+            correction = self._function(level, level.correct(base))
+        except ProblemError as error:
+            return _Attempt(level, residuals, None, 0.0, str(error).rstrip("."))
+        worst = max(f.remainder(correction) for f in fields)
+        reason = "" if worst <= RESOLVED else f"the corrected field keeps {worst:.0%} of a residual at independent points"
+        values = [base[JetVariable(c, (0,) * len(shape))] for c in range(len(self.problem.unknowns))]
+        corrected = np.stack(values, axis=-1).reshape(*shape, -1) + correction.values
+        return _Attempt(level, residuals, correction, grid.norm(corrected), reason)
+
+    def _function(self, level: _Level, state: Array) -> GridFunction:
+        grid = level.layout.grid
+        values = np.moveaxis(state.reshape(-1, *grid.shape), 0, -1)
+        unknowns = tuple(u.func.__name__ for u in self.problem.unknowns)
+        return GridFunction(grid, np.ascontiguousarray(values), unknowns, tuple(map(str, self.problem.coordinates)))
+
+    def _level(self, shape: tuple[int, ...]) -> _Level:
+        if shape not in self._levels:
+            bounds = self.problem.domain.bounds.tolist()
+            periodic = {c.axis for c in self.problem.conditions if c.kind == "periodic"}
+            axes: list[Axis] = []
+            for k, ((lower, upper), count) in enumerate(zip(bounds, shape, strict=True)):
+                axes.append(FourierAxis(lower, upper, count) if k in periodic else ChebyshevAxis(lower, upper, count))
+            self._levels[shape] = _Level(layout(self.problem, Grid(tuple(axes))), self.linear)
+        return self._levels[shape]
+
+    def _larger(self, attempt: _Attempt) -> tuple[int, ...] | None:
+        """The next grid: more nodes along the axes where the residual is resolved least; None at the limit."""
+        grid = attempt.level.layout.grid
+        last = self.last or LAST[len(grid.shape)]
+        tails = np.max([_tails(grid, residual) for residual in attempt.residuals], axis=0)
+        poor = tails > 0.3 * tails.max(initial=0.0)
+        # The other axes change a little, too: two grids with an axis in common would share its aliases.
+        shape = tuple(
+            min(int(np.ceil(n * (GROWTH if grow else 1.1))), last) for n, grow in zip(grid.shape, poor, strict=True)
+        )
+        return shape if any(n > m for n, m, grow in zip(shape, grid.shape, poor, strict=True) if grow) else None
+
+
+def _tails(grid: Grid, nodal: Array) -> Array:
+    """For each axis the share of the highest third of the modes in nodal values (N,)."""
+    array = np.nan_to_num(nodal.reshape(grid.shape))
+    tails = []
+    for k, (axis, count) in enumerate(zip(grid.axes, grid.shape, strict=True)):
+        modes = fft.rfft(array, axis=k) if axis.kind == "fourier" else fft.dct(array, 1, axis=k)
+        energy = np.sum(np.abs(np.moveaxis(modes, k, 0)).reshape(modes.shape[k], -1) ** 2, axis=1)
+        total = energy.sum()
+        tails.append(np.sqrt(energy[2 * len(energy) // 3 :].sum() / total) if total and count else 0.0)
+    return np.array(tails)
+
+
+def _agree(coarse: _Attempt, fine: _Attempt) -> bool:
+    """Whether two grids made the same correction and neither has anything against its own."""
+    if coarse.correction is None or fine.correction is None or fine.reason:
+        return False
+    return _difference(coarse.correction, fine.correction) <= AGREEMENT
+
+
+def _difference(coarse: GridFunction, fine: GridFunction) -> float:
+    """L2 distance of two corrections relative to the finer one."""
+    lines, weights = fine.grid.quadrature
+    gap = fine.grid.resample(fine.values, lines) - coarse.grid.resample(coarse.values, lines)
+    distance = float(np.sqrt(np.sum(weights[..., None] * gap**2)))
+    return distance / fine.norm if fine.norm else float(distance > 0.0)
+
+
+def _estimate(attempts: Sequence[_Attempt], trusted: bool, seconds: float) -> DefectEstimate:
+    best = attempts[-1]
+    shapes = tuple(attempt.level.layout.grid.shape for attempt in attempts)
+    if best.correction is None:
+        return DefectEstimate(None, float("nan"), None, False, _blame(attempts), shapes, seconds)
+    absolute = best.correction.norm
+    relative = absolute / best.norm if best.norm else None
+    return DefectEstimate(best.correction, absolute, relative, trusted, "" if trusted else _blame(attempts), shapes, seconds)
+
+
+def _blame(attempts: Sequence[_Attempt]) -> str:
+    """Why the last grids cannot be trusted."""
+    fine = attempts[-1]
+    nodes = "×".join(map(str, fine.level.layout.grid.shape))
+    if fine.reason:
+        return f"{fine.reason} on the largest grid, {nodes} nodes"
+    coarse = attempts[-2].correction if len(attempts) > 1 else None
+    if coarse is None or fine.correction is None:
+        return f"only one grid, {nodes} nodes, gave a correction"
+    return f"two grids differ by {_difference(coarse, fine.correction):.0%} of the correction at {nodes} nodes"
+
+
+def correct(problem: Problem, jet: Jet) -> DefectEstimate:
+    """Estimate the error of one field; `DefectSolver` keeps its factorisations for many."""
+    return DefectSolver(problem).estimate(jet)
