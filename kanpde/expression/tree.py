@@ -110,7 +110,7 @@ def _write_float(number: sp.Basic) -> Tree:
 def _write_symbol(symbol: sp.Basic) -> Tree:
     name, known = cast(sp.Symbol, symbol).name, cast(sp.Symbol, symbol).assumptions0
     brief = {key: True for key in ASSUMPTIONS if known.get(key)}
-    same = sp.Symbol(name, **brief) == symbol
+    same = sp.Symbol(name, **brief).assumptions0 == known
     return ["Symbol", name, brief if same else {k: v for k, v in known.items() if v is not None}]
 
 

@@ -1,0 +1,22 @@
+"""Differential operators as data: from a SymPy equation to F(x, n, jet, parameters) with its derivatives."""
+
+from .compiler import PASSES, Scope, compile_operator
+from .differential import DifferentialOperator, JetSymbol, JetVariable, NormalSymbol
+from .vector import Normal, VectorOperator, divergence, dot, gradient, laplacian, normal_derivative
+
+__all__ = [
+    "PASSES",
+    "DifferentialOperator",
+    "JetSymbol",
+    "JetVariable",
+    "Normal",
+    "NormalSymbol",
+    "Scope",
+    "VectorOperator",
+    "compile_operator",
+    "divergence",
+    "dot",
+    "gradient",
+    "laplacian",
+    "normal_derivative",
+]
