@@ -2,7 +2,7 @@
 
 from .box import Box, ParameterRange, Product, Time
 from .core import Domain, Point
-from .piece import BoxPiece, Piece
+from .piece import BoxPiece, Piece, halton
 from .region import Region
 
-__all__ = ["Box", "BoxPiece", "Domain", "ParameterRange", "Piece", "Point", "Product", "Region", "Time"]
+__all__ = ["Box", "BoxPiece", "Domain", "ParameterRange", "Piece", "Point", "Product", "Region", "Time", "halton"]

@@ -192,7 +192,8 @@ class Product(Domain):
     @property
     def text(self) -> str:
         """Readable and canonical text."""
-        return "; ".join([self.factor.text, *(interval.text for interval in self.extra)])
+        time = [] if self.time_interval is None else [f"time {self.time_interval.text}"]
+        return "; ".join([self.factor.text, *time, *(f"parameter {interval.text}" for interval in self.ranges)])
 
     def __repr__(self) -> str:
         return f"Product({self.text})"

@@ -11,7 +11,6 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import sympy as sp
-from scipy.stats import qmc
 
 from ..expression import to_tree
 from .predicate import holds, thresholds
@@ -146,6 +145,15 @@ class BoxPiece:
 
 def halton(n: int, dimension: int) -> np.ndarray:
     """Return n points of the unscrambled Halton sequence in (0, 1)^dimension, the corner left out."""
-    if dimension == 0:
-        return np.zeros((n, 0))
-    return qmc.Halton(dimension, scramble=False).random(n + 1)[1:]
+    columns = [_radical_inverse(np.arange(1, n + 1), int(sp.prime(k + 1))) for k in range(dimension)]
+    return np.stack(columns, axis=1) if columns else np.zeros((n, 0))
+
+
+def _radical_inverse(numbers: np.ndarray, base: int) -> np.ndarray:
+    """Mirror the digits of whole numbers at the point: 6 = 110 in base 2 becomes 0.011."""
+    result, scale = np.zeros(len(numbers)), 1.0
+    while numbers.any():
+        scale /= base
+        numbers, digits = np.divmod(numbers, base)
+        result += scale * digits
+    return result

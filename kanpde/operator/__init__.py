@@ -1,7 +1,7 @@
 """Differential operators as data: from a SymPy equation to F(x, n, jet, parameters) with its derivatives."""
 
-from .compiler import PASSES, Scope, compile_operator
-from .differential import DifferentialOperator, JetSymbol, JetVariable, NormalSymbol
+from .compiler import PASSES, Scope, compile_operator, unknowns_of
+from .differential import DifferentialOperator, JetSymbol, JetVariable, NormalSymbol, real_twins
 from .vector import Normal, VectorOperator, divergence, dot, gradient, laplacian, normal_derivative
 
 __all__ = [
@@ -19,4 +19,6 @@ __all__ = [
     "gradient",
     "laplacian",
     "normal_derivative",
+    "real_twins",
+    "unknowns_of",
 ]

@@ -140,7 +140,7 @@ def _fault(symbol: sp.Basic, scope: Scope) -> str:
     names = ", ".join(map(str, scope.coordinates))
     if str(symbol) in map(str, scope.coordinates):
         return "a namesake of a coordinate with other assumptions; create the symbol once and use it everywhere."
-    return f"which is no coordinate ({names}); replace it by a number, or multiply the domain by ParameterRange."
+    return f"which is no coordinate ({names}); give it a value, or multiply the domain by ParameterRange."
 
 
 def functions(expression: sp.Basic, scope: Scope) -> sp.Basic:

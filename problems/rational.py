@@ -1,0 +1,22 @@
+"""Poisson's equation with a rational solution, problem R: neither separable nor trigonometric."""
+
+import sympy as sp
+
+import kanpde as kp
+
+x, y = sp.symbols("x y", real=True)
+u = sp.Function("u")(x, y)
+exact = 1 / (1 + 4 * (x**2 + 2 * y**2 + x * y))
+source = exact.diff(x, 2) + exact.diff(y, 2)
+
+problem = kp.Problem(
+    name="rational",
+    domain=kp.Box({x: (-1, 1), y: (-1, 1)}),
+    equations=sp.Eq(kp.laplacian(u), source),
+    conditions=kp.Dirichlet(u, exact),
+    exact={u: exact},
+)
+
+
+if __name__ == "__main__":
+    print(kp.solve(problem, rtol=1e-6))
