@@ -1,0 +1,27 @@
+"""Networks: layers of univariate bases, their jets and adjoints. They know no equation."""
+
+from kanpde.network.architecture import KAN, MLP, network_from_spec, network_spec, with_bounds
+from kanpde.network.basis import Activation, Basis, Chebyshev, Fourier, GaussianRBF, Joined
+from kanpde.network.bspline import BSpline
+from kanpde.network.layer import Expansion, Layer, Tape
+from kanpde.network.network import Network, Sweep
+
+__all__ = [
+    "KAN",
+    "MLP",
+    "Activation",
+    "BSpline",
+    "Basis",
+    "Chebyshev",
+    "Expansion",
+    "Fourier",
+    "GaussianRBF",
+    "Joined",
+    "Layer",
+    "Network",
+    "Sweep",
+    "Tape",
+    "network_from_spec",
+    "network_spec",
+    "with_bounds",
+]

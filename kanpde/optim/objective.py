@@ -1,0 +1,100 @@
+"""What an optimiser sees of the world: a residual vector, its Jacobian in row blocks, a loss and its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Objective(Protocol):
+    """L(θ) = ½ |r(θ)|² with r (N,) already scaled by the square roots of its weights, θ flat (P,)."""
+
+    def residual(self, theta: Tensor) -> Tensor:
+        """r(θ), (N,)."""
+        ...
+
+    def linearized(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Row blocks (r (n,), Jᵀ (P, n)); their size is bounded by the memory that the objective was given."""
+        ...
+
+    def loss_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
+        """L(θ) and Jᵀr, without forming J."""
+        ...
+
+    @property
+    def keeps_jacobian(self) -> bool:
+        """Whether all of J fits the memory setting, so that it may be kept between uses."""
+        ...
+
+
+@dataclass(frozen=True)
+class Linearization:
+    """r and J at one θ, kept as row blocks, or reduced at once to the triangle R of [J r] where J is too large.
+
+    Attributes:
+        residual: (N,).
+        blocks: Jᵀ row blocks (P, n), or () when J is not kept.
+        reduced: with a Gram matrix [J r]ᵀ[J r] (orthogonal=False) or the triangle R of [J r], (P + 1, P + 1).
+        orthogonal: which of the two.
+    """
+
+    residual: Tensor
+    blocks: tuple[Tensor, ...]
+    reduced: Tensor
+    orthogonal: bool
+
+    @property
+    def loss(self) -> float:
+        """½ |r|²."""
+        return 0.5 * float(self.residual @ self.residual)
+
+    @property
+    def columns(self) -> Tensor:
+        """Norms of J's columns, (P,)."""
+        if self.orthogonal:
+            return self.reduced[:-1, :-1].norm(dim=0)
+        return self.reduced.diagonal()[:-1].clamp_min(0.0).sqrt()
+
+    @property
+    def gradient(self) -> Tensor:
+        """Jᵀr, (P,)."""
+        if self.orthogonal:
+            return self.reduced[:-1, :-1].T @ self.reduced[:-1, -1]
+        return self.reduced[:-1, -1]
+
+    def transposed(self, vector: Tensor) -> Tensor:
+        """Jᵀ v for v (N,)."""
+        parts = vector.split([block.shape[1] for block in self.blocks])
+        return sum((block @ part for block, part in zip(self.blocks, parts, strict=True)), torch.zeros(()).to(vector))
+
+    def apply(self, direction: Tensor) -> Tensor:
+        """J d for d (P,)."""
+        return torch.cat([block.T @ direction for block in self.blocks])
+
+
+def linearize(objective: Objective, theta: Tensor, orthogonal: bool) -> Linearization:
+    """Accumulates the row blocks: by QR of [R; block] (TSQR) where `orthogonal`, else by summing Gram matrices."""
+    residuals, blocks, reduced = [], [], None
+    for residual, transposed in objective.linearized(theta):
+        residuals.append(residual)
+        joined = torch.cat([transposed, residual[None]])
+        reduced = _reduce(reduced, joined, orthogonal)
+        if objective.keeps_jacobian:
+            blocks.append(transposed)
+    assert reduced is not None
+    return Linearization(torch.cat(residuals), tuple(blocks), reduced, orthogonal)
+
+
+def _reduce(reduced: Tensor | None, joined: Tensor, orthogonal: bool) -> Tensor:
+    """Accumulation is apart from the solve, so that ranks of a parallel run could each do their own rows."""
+    if not orthogonal:
+        gram = joined @ joined.T
+        return gram if reduced is None else reduced + gram
+    rows = joined.T if reduced is None else torch.cat([reduced, joined.T])
+    triangle = torch.linalg.qr(rows, mode="r")[1]
+    missing = joined.shape[0] - triangle.shape[0]
+    return torch.nn.functional.pad(triangle, (0, 0, 0, missing)) if missing > 0 else triangle
