@@ -196,3 +196,52 @@ class FourierAxis:
         fine = 2 * self.count + 1
         step = self.period / fine
         return self.lower + step * (np.arange(fine) + 0.5), np.full(fine, step)
+
+
+@dataclass(frozen=True, eq=False)
+class StageAxis:
+    """Time within one slab: Radau IIA collocation with q stages, L-stable, of order 2q - 1 at the end of the slab.
+
+    The nodes are the stages alone. With U the values there and w_j = D_t^j u at the start, the derivatives of the
+    collocation polynomials are D_t^k U = T^k U + Σ_{j<k} T^(k-1-j) d w_j; the matrices T^k are those of this axis and
+    `history` gives the rest. This is order reduction without the extra unknowns.
+    """
+
+    start: float
+    step: float
+    stages: int
+    kind = "stages"
+    period = None
+
+    @property
+    def order(self) -> int:
+        """Order of convergence at the end of a slab."""
+        return 2 * self.stages - 1
+
+    @cached_property
+    def nodes(self) -> Array:
+        """(q,) instants of the stages, the last one the end of the slab."""
+        return self.start + self.step * stencils.radau_nodes(self.stages)
+
+    @cached_property
+    def _collocation(self) -> Array:
+        nodes = np.append(0.0, stencils.radau_nodes(self.stages))
+        return stencils.polynomial_matrix(nodes, 1)[1:] / self.step
+
+    def matrix(self, derivative: int) -> Matrix:
+        """T^k."""
+        return np.linalg.matrix_power(self._collocation[:, 1:], derivative)
+
+    def history(self, derivative: int, level: int) -> Array:
+        """(q,) T^(k-1-j) d: how w_j enters the k-th derivative, zero for k <= j."""
+        if derivative <= level:
+            return np.zeros(self.stages)
+        return np.asarray(self.matrix(derivative - 1 - level) @ self._collocation[:, 0])
+
+    def interpolation(self, points: Array) -> LocalWeights:
+        """Not offered: a slab is never interpolated."""
+        raise NotImplementedError("a time slab is not interpolated")
+
+    def quadrature(self) -> tuple[Array, Array]:
+        """Not offered: a slab is never integrated."""
+        raise NotImplementedError("a time slab is not integrated")

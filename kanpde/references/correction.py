@@ -136,12 +136,6 @@ class DefectSolver:
             raise ProblemError(f"{name} has unknown scalars; give them values to estimate the error.")
 
     @cached_property
-    def linear(self) -> bool:
-        """Whether all operators are linear."""
-        conditions = [c.operator for c in self.problem.conditions if c.operator is not None]
-        return all(operator.is_linear for operator in [*self.problem.operators, *conditions])
-
-    @cached_property
     def checks(self) -> tuple[Check, ...]:
         """Independent points of the equations and conditions."""
         return checks_of(self.problem)
@@ -203,7 +197,7 @@ class DefectSolver:
             axes: list[Axis] = []
             for k, ((lower, upper), count) in enumerate(zip(bounds, shape, strict=True)):
                 axes.append(FourierAxis(lower, upper, count) if k in periodic else ChebyshevAxis(lower, upper, count))
-            self._levels[shape] = _Level(layout(self.problem, Grid(tuple(axes))), self.linear)
+            self._levels[shape] = _Level(layout(self.problem, Grid(tuple(axes))), self.problem.is_linear)
         return self._levels[shape]
 
     def _larger(self, attempt: _Attempt) -> tuple[int, ...] | None:

@@ -77,7 +77,7 @@ class Grid:
         """D^α of flat grid values (N,) at the nodes, without assembling a matrix."""
         array = values.reshape(self.shape)
         for axis, times in enumerate(derivative):
-            if times or self.axes[axis].kind == "stages":
+            if times:
                 array = along(self.axis_matrix(axis, times), array, axis)
         return array.reshape(-1)
 
@@ -88,6 +88,12 @@ class Grid:
             product = reduce(lambda a, b: sparse.kron(a, b, format="csr"), factors)
             self._matrices[derivative] = sparse.csr_array(product)
         return self._matrices[derivative]
+
+    def with_axis(self, position: int, axis: Axis) -> Grid:
+        """The grid with one axis replaced by one of the same stencils; assembled matrices are shared."""
+        moved = Grid((*self.axes[:position], axis, *self.axes[position + 1 :]))
+        moved.__dict__["_axis_matrices"], moved.__dict__["_matrices"] = self._axis_matrices, self._matrices
+        return moved
 
     def interpolate(self, values: Array, points: Array) -> Array:
         """Tensor interpolation of grid values (*shape, c) to points (n, d); returns (n, c)."""

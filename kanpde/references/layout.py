@@ -159,10 +159,14 @@ def faces_of_piece(grid: Grid, piece: BoxPiece, bounds: Array) -> list[Face] | N
 
 
 def layout(problem: Problem, grid: Grid) -> Layout:
-    """Assign every row of the system: the conditions first, the equations to the nodes that are left."""
+    """Assign every row of the system: the conditions first, the equations to the nodes that are left.
+
+    In a time slab the initial values are history, not rows.
+    """
     equations = equation_of_unknown(problem)
+    slab = any(axis.kind == "stages" for axis in grid.axes)
     order = sorted(
-        (k for k, c in enumerate(problem.conditions) if c.kind != "periodic"),
+        (k for k, c in enumerate(problem.conditions) if c.kind != "periodic" and not (slab and c.kind == "initial")),
         key=lambda k: rank_of_condition(problem.conditions[k]),
     )
     blocks: list[Rows] = []

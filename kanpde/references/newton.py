@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kanpde.errors import ProblemError
+from kanpde.operator import JetVariable
 from kanpde.references.layout import Layout
 from kanpde.references.linear import LinearSolver
 from kanpde.references.system import Linearised, grid_jet, linearise
@@ -19,57 +21,89 @@ SHORTEST_STEP = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class GridSolution:
-    """State (size,) of a layout and the relative size of the last step, an estimate of the algebraic error."""
+    """State (size,) of a layout, the relative size of the last step (an estimate of the algebraic error), the last solver."""
 
     state: Array
     last_step: float
     steps: int
+    solver: LinearSolver
 
 
-def solve_on_grid(layout: Layout, start: Array | None = None, tolerance: float = 1e-10) -> GridSolution:
+def solve_on_grid(
+    layout: Layout,
+    start: Array | None = None,
+    tolerance: float = 1e-10,
+    history: Mapping[JetVariable, Array] | None = None,
+    solver: LinearSolver | None = None,
+) -> GridSolution:
     """Solve the rows of a layout: one step where they are linear, damped Newton steps otherwise.
 
     Args:
         layout: the rows.
         start: (size,) first guess, zero by default; a linear problem ignores it.
         tolerance: relative size of the step at which the iteration ends.
+        history: a part of the jet that does not depend on the state, such as the values at the start of a time slab.
+        solver: of a system solved before; taken again where the coefficients are the same.
 
     Raises:
         ProblemError: the iteration does not converge, or the linear system cannot be solved.
     """
-    operators = [rows.operator for rows in layout.blocks]
-    if all(operator.is_linear for operator in operators):
-        system = linearise(layout, grid_jet(layout, np.zeros(layout.size)))
+    state = np.zeros(layout.size) if start is None else start
+    linear = all(rows.operator.is_linear for rows in layout.blocks)
+    if linear:
+        system = linearise(layout, _jet(layout, np.zeros(layout.size), history))
         _check_finite(system)
-        return GridSolution(LinearSolver(system).solve(-system.residual), 0.0, 1)
-    return _newton(layout, np.zeros(layout.size) if start is None else start, tolerance)
+        chosen = solver if solver is not None and same_coefficients(solver.system, system) else LinearSolver(system)
+        return GridSolution(chosen.solve(-system.residual), 0.0, 1, chosen)
+    return _newton(layout, state, tolerance, history)
 
 
-def _newton(layout: Layout, state: Array, tolerance: float) -> GridSolution:
+def _jet(layout: Layout, state: Array, history: Mapping[JetVariable, Array] | None) -> dict[JetVariable, Array]:
+    jet = grid_jet(layout, state)
+    return {v: d + history[v] for v, d in jet.items()} if history is not None else jet
+
+
+def same_coefficients(one: Linearised, other: Linearised) -> bool:
+    """Whether two systems have the same matrix."""
+    pairs = [pair for a, b in zip(one.coefficients, other.coefficients, strict=True) for pair in zip(a, b, strict=True)]
+    return all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
+
+
+def _newton(layout: Layout, state: Array, tolerance: float, history: Mapping[JetVariable, Array] | None) -> GridSolution:
     """Newton with the natural monotonicity test: the next simplified step must be shorter (Deuflhard 2004, ch. 3)."""
-    system = linearise(layout, grid_jet(layout, state))
+    system = linearise(layout, _jet(layout, state, history))
     _check_finite(system)
     damping = 1.0
     for k in range(1, MAX_STEPS + 1):
         solver = LinearSolver(system)
         step = solver.solve(-system.residual)
+        size = max(float(np.linalg.norm(state + step)), 1e-300)
         length = float(np.linalg.norm(step))
-        size = float(np.linalg.norm(state + step))
-        if length <= tolerance * size or size == 0.0:
-            return GridSolution(state + step, length / max(size, 1e-300), k)
-        damping = min(1.0, 4.0 * damping)
-        while True:
-            trial = state + damping * step
-            system = linearise(layout, grid_jet(layout, trial))
-            if np.all(np.isfinite(system.residual)):
-                following = float(np.linalg.norm(solver.solve(-system.residual)))
-                if following <= (1.0 - 0.25 * damping) * length or (damping == 1.0 and following <= 1e-9 * size):
-                    break
-            damping *= 0.5
-            if damping < SHORTEST_STEP:
-                raise ProblemError(f"{layout.problem.name}: Newton's method on the grid stalls; {_CURE}")
-        state = trial
+        if length <= tolerance * size:
+            return GridSolution(state + step, length / size, k, solver)
+        state, system, damping = _damped(layout, solver, state, step, min(1.0, 4.0 * damping), history)
     raise ProblemError(f"{layout.problem.name}: Newton's method on the grid needs more than {MAX_STEPS} steps; {_CURE}")
+
+
+def _damped(
+    layout: Layout,
+    solver: LinearSolver,
+    state: Array,
+    step: Array,
+    damping: float,
+    history: Mapping[JetVariable, Array] | None,
+) -> tuple[Array, Linearised, float]:
+    """The longest part of a step after which the next one, with the same matrix, is shorter."""
+    length = float(np.linalg.norm(step))
+    while damping >= SHORTEST_STEP:
+        trial = state + damping * step
+        system = linearise(layout, _jet(layout, trial, history))
+        if np.all(np.isfinite(system.residual)):
+            following = float(np.linalg.norm(solver.solve(-system.residual)))
+            if following <= (1.0 - 0.25 * damping) * length or following <= 1e-9 * np.linalg.norm(trial):
+                return trial, system, damping
+        damping *= 0.5
+    raise ProblemError(f"{layout.problem.name}: Newton's method on the grid stalls; {_CURE}")
 
 
 _CURE = "give reference a finer shape, or lead the problem there from an easier one."

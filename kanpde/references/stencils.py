@@ -57,6 +57,20 @@ def chebyshev_nodes(lower: float, upper: float, count: int) -> Array:
     return nodes
 
 
+def stable_nodes(lower: float, upper: float, count: int, order: int) -> Array:
+    """Nearly equidistant nodes, drawn together at the ends so that one-sided differences of an order 6 or 8 are stable.
+
+    The map arcsin(α ξ) / arcsin(α) of Chebyshev points ξ (Kosloff and Tal-Ezer, J. Comput. Phys. 104, 1993) with
+    α = 1 / cosh(order / 2 / intervals): then u_xx between two fixed ends has real negative eigenvalues only, on any number
+    of nodes (a test says so); with equidistant nodes order 6 has growing modes.
+    """
+    chebyshev = chebyshev_nodes(-1.0, 1.0, count)
+    alpha = 1.0 / np.cosh(0.5 * order / (count - 1))
+    nodes = 0.5 * (lower + upper) + 0.5 * (upper - lower) * np.arcsin(alpha * chebyshev) / np.arcsin(alpha)
+    nodes[0], nodes[-1] = lower, upper
+    return nodes
+
+
 def barycentric_weights(nodes: Array) -> Array:
     """Weights 1 / Π_{k != j} (x_j - x_k) of barycentric interpolation, scaled to a largest modulus of one."""
     gaps = nodes[:, None] - nodes[None, :]
