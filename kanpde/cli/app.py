@@ -1,0 +1,122 @@
+"""The commands, their options, and the way from an error to one line and an exit status."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kanpde.cli import commands
+from kanpde.cli.report import BAD_INPUT, FAULT, INTERRUPTED
+from kanpde.errors import KanpdeError
+
+app = typer.Typer(
+    name="kanpde",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Python file that defines `problem`.", show_default=False)]
+Result = Annotated[
+    str | None, typer.Argument(help="A result's file, a directory, or a name in DIR.", show_default="DIR")
+]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the results.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Rtol = Annotated[float, typer.Option(metavar="R", help="Relative L2 error to reach, judged by the error estimate.")]
+Seed = Annotated[int | None, typer.Option(metavar="S", help="What the random numbers begin with.", show_default="0")]
+Seconds = Annotated[float | None, typer.Option(metavar="T", help="Stop after this time.", show_default="no limit")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left in DIR.")]
+Shape = Annotated[str | None, typer.Option(metavar="N,N,...", help="Nodes along each coordinate.", show_default="auto")]
+Order = Annotated[str, typer.Option(metavar="P", help="2, 4, 6, 8 or chebyshev.")]
+Format = Annotated[str, typer.Option("--format", metavar="EXT", help="png, pdf or svg.")]
+Part = Annotated[
+    str | None, typer.Option(metavar="PART", help="solution, error, history or edges alone.", show_default="all")
+]
+
+RESULTS = Path("results")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"kanpde {importlib.metadata.version('kanpde')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version.")]
+
+
+@app.callback()
+def entrance(version: Version = False) -> None:
+    """Solve partial differential equations, written in SymPy, with Kolmogorov-Arnold networks."""
+    del version  # its callback has answered
+
+
+@app.command()
+def solve(
+    file: File,
+    rtol: Rtol = 1e-6,
+    seed: Seed = None,
+    max_seconds: Seconds = None,
+    out: Out = RESULTS,
+    resume: Resume = False,
+    json: Json = False,
+) -> int:
+    """Solve the problem of a file and keep the solution and its figure."""
+    return commands.solve_file(file, commands.Wish(rtol, seed, max_seconds, resume), out, json)
+
+
+@app.command()
+def reference(file: File, order: Order = "2", shape: Shape = None, out: Out = RESULTS, json: Json = False) -> int:
+    """Solve the problem of a file on a grid, with an estimate of its error, and keep it as the reference."""
+    return commands.reference_file(file, order, shape, out, json)
+
+
+@app.command()
+def show(result: Result = None, out: Out = RESULTS, json: Json = False) -> int:
+    """Say what a result is: the problem, its accuracy, and where it comes from."""
+    return commands.show_results(result, out, json)
+
+
+@app.command()
+def plot(result: Result = None, part: Part = None, form: Format = "png", out: Out = RESULTS) -> int:
+    """Draw the figures of a result from its file alone."""
+    return commands.plot_results(result, part, form, out)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: the words after `kanpde`; those of the process by default.
+
+    Returns:
+        0 converged or done, 3 the tolerance was not reached, 2 bad input (one line on standard error), 1 a fault of
+        kanpde, 130 interrupted.
+    """
+    try:
+        words = None if arguments is None else list(arguments)
+        return int(app(args=words, prog_name="kanpde", standalone_mode=False) or 0)
+    except _USAGE as error:
+        return _refuse(f"{error.format_message()} Try kanpde --help.", BAD_INPUT)
+    except KanpdeError as error:
+        return _refuse(str(error), BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        return _refuse("interrupted", INTERRUPTED)
+    except Exception:
+        traceback.print_exc()
+        return _refuse("this is a fault of kanpde; please report the lines above with your file", FAULT)
+
+
+# The class of all mistakes in arguments; Typer names only its subclass.
+_USAGE: type[typer.TyperException] = typer.BadParameter.__mro__[1]
+
+
+def _refuse(message: str, status: int) -> int:
+    print(f"kanpde: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return status

@@ -1,0 +1,228 @@
+"""What the commands do, in the order in which they do it: check, work, keep, report."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from kanpde import store
+from kanpde.cli import report
+from kanpde.cli.conventional import beside, facts, method, stored_reference
+from kanpde.cli.progress import live
+from kanpde.cli.results import Files, find_results, previous, retold
+from kanpde.cli.userfile import load_problem, spoken_warnings, users_code
+from kanpde.errors import ProblemError
+from kanpde.hdf5 import kind_of
+from kanpde.plots import check_format, plot_part, plot_record, plot_tables
+from kanpde.problem import Problem
+from kanpde.record import Record
+from kanpde.references import GridFunction, reference
+from kanpde.solution import Solution, solve
+from kanpde.tables import PlotTables, tabulate
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The options of `kanpde solve`.
+
+    Raises:
+        ProblemError: a tolerance, a seed or a time that means nothing.
+    """
+
+    rtol: float
+    seed: int | None
+    max_seconds: float | None
+    resume: bool
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.rtol) and self.rtol > 0):
+            raise ProblemError(f"--rtol {self.rtol:g} is no tolerance: give a positive number such as 1e-6.")
+        if self.seed is not None and self.seed < 0:
+            raise ProblemError(f"--seed {self.seed} is negative: give 0, 1, 2, ...")
+        if self.max_seconds is not None and not self.max_seconds > 0:
+            raise ProblemError(f"--max-seconds {self.max_seconds:g} leaves no time: give a positive number.")
+
+
+def solve_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
+    """Solves the problem of a file; an earlier run that is complete is only told again."""
+    console = Console()
+    with spoken_warnings():
+        problem = load_problem(file)
+        files = Files(out, problem.name)
+        earlier = previous(files, problem, wish.seed) if wish.resume else None
+        if earlier is not None and (answer := retold(earlier, wish.rtol)) is not None:
+            return _tell(console, files, answer, as_json)
+        files.check(files.solution, files.figure())
+        stored = stored_reference(files, problem)
+        with users_code(file), live(console, problem.name) as callback:
+            solution = solve(
+                problem,
+                wish.rtol,
+                seed=_seed(wish, earlier),
+                max_seconds=wish.max_seconds,
+                checkpoint=files.solution,
+                resume=earlier is not None,
+                callback=callback,
+            )
+            record = _keep(solution, files, stored)
+    return _tell(console, files, record, as_json)
+
+
+def _seed(wish: Wish, earlier: Record | None) -> int:
+    if wish.seed is not None:
+        return wish.seed
+    return 0 if earlier is None else earlier.seed
+
+
+def _keep(solution: Solution, files: Files, conventional: GridFunction | None) -> Record:
+    """Writes the solution first, then what stands beside it: nothing that comes later can lose it."""
+    solution.save(files.solution)
+    stored = store.load(files.solution)
+    record = stored.record
+    if record.finished:
+        record = dataclasses.replace(record, conventional=beside(solution, conventional))
+        store.save(files.solution, record, stored.tables, stored.arrays)
+    if stored.tables is not None:
+        plot_record(record, stored.tables, files.figure())
+    return record
+
+
+def _tell(console: Console, files: Files, record: Record, as_json: bool) -> int:
+    report.print_result(console, record)
+    report.print_line(console, f"{files.solution}  {files.figure()}")
+    if as_json:
+        report.print_json(report.summary(record))
+    return report.exit_status(record)
+
+
+def reference_file(file: Path, order: str, shape: str | None, out: Path, as_json: bool) -> int:
+    """Solves the problem of a file on a grid and keeps it."""
+    console = Console()
+    with spoken_warnings():
+        problem = load_problem(file)
+        files = Files(out, problem.name)
+        nodes = _shape(shape, problem)
+        files.check(files.reference)
+        with users_code(file):
+            grid = reference(problem, shape=nodes, order=_order(order))
+        grid.save(files.reference)
+    report.print_pairs(console, f"reference of {problem.name}", _reference_pairs(grid))
+    report.print_line(console, str(files.reference))
+    if as_json:
+        report.print_json(_reference_summary(grid))
+    return 0
+
+
+def _order(text: str) -> int | str:
+    """The order of a reference as the library takes it."""
+    if text == "chebyshev":
+        return text
+    if text in ("2", "4", "6", "8"):
+        return int(text)
+    raise ProblemError(f"--order {text} is unknown: give 2, 4, 6, 8 or chebyshev.")
+
+
+def _shape(text: str | None, problem: Problem) -> tuple[int, ...] | None:
+    """Nodes along each coordinate; one number stands for all."""
+    if text is None:
+        return None
+    words, dimension = text.split(","), len(problem.coordinates)
+    if not all(word.strip().isdigit() for word in words) or len(words) not in (1, dimension):
+        raise ProblemError(
+            f"--shape {text}: give {dimension} numbers of nodes with commas between them, or one for all."
+        )
+    nodes = tuple(int(word) for word in words)
+    return nodes * dimension if len(nodes) == 1 else nodes
+
+
+def _reference_summary(grid: GridFunction) -> dict[str, Any]:
+    return {"problem": grid.name, "status": "reference", "shape": list(grid.values.shape[:-1]), "order": grid.order} | {
+        key: getattr(grid, key) for key in ("relative_l2", "error_estimate", "seconds")
+    }
+
+
+def _reference_pairs(grid: GridFunction) -> list[tuple[str, Any]]:
+    beside_it = facts(grid)
+    return [
+        ("method", method(grid)),
+        ("relative L2 error", report.number(beside_it["error"])),
+        ("estimate", report.number(beside_it["estimate"])),
+        ("seconds", report.seconds(beside_it["seconds"])),
+    ]
+
+
+def show_results(result: str | None, out: Path, as_json: bool) -> int:
+    """Says what each result is."""
+    console = Console()
+    for path in find_results(result, out):
+        _SHOW[kind_of(path)](console, path, as_json)
+    return 0
+
+
+def _show_solution(console: Console, path: Path, as_json: bool) -> None:
+    record = store.load(path).record
+    report.print_line(console, record.problem_text)
+    report.print_result(console, record)
+    report.print_pairs(console, str(path), {"signature": record.signature, **record.provenance}.items())
+    if as_json:
+        report.print_json(report.summary(record))
+
+
+def _show_reference(console: Console, path: Path, as_json: bool) -> None:
+    grid = GridFunction.load(path)
+    report.print_line(console, grid.text)
+    report.print_pairs(console, f"reference of {grid.name}", _reference_pairs(grid))
+    report.print_pairs(console, str(path), {"signature": grid.signature, **grid.provenance}.items())
+    if as_json:
+        report.print_json(_reference_summary(grid))
+
+
+def _show_table(console: Console, path: Path, as_json: bool) -> None:
+    rows, about = store.load_table(path)
+    report.print_pairs(console, str(path), about.items())
+    for row in rows:
+        report.print_line(console, "  ".join(f"{key}={value}" for key, value in row.items()))
+    if as_json:
+        report.print_json({"about": about, "rows": list(rows)})
+
+
+_SHOW = {"solution": _show_solution, "reference": _show_reference, "table": _show_table}
+
+
+def plot_results(result: str | None, part: str | None, form: str, out: Path) -> int:
+    """Draws every result that can be drawn."""
+    console = Console()
+    check_format(f"figure.{form}")
+    drawn = [path for source in find_results(result, out) if (path := _plot(source, part, form, out)) is not None]
+    for path in drawn:
+        report.print_line(console, str(path))
+    return 0
+
+
+def _plot(source: Path, part: str | None, form: str, out: Path) -> Path | None:
+    """The figure of a solution or a reference; a table has none."""
+    kind = kind_of(source)
+    if kind == "reference":
+        grid = GridFunction.load(source)
+        return plot_tables(f"{grid.name}: {method(grid)}", grid_tables(grid), out / f"{source.stem}.{form}")
+    if kind != "solution":
+        return None
+    stored = store.load(source)
+    if stored.tables is None:
+        raise ProblemError(f"{source} has no tables for figures. Solve it again, or use Solution.plot.")
+    target = Files(out, stored.record.problem_name)
+    if part is None:
+        return plot_record(stored.record, stored.tables, target.figure(form))
+    return plot_part(part, stored.record, stored.tables, out / f"{target.figure().stem}-{part}.{form}")
+
+
+def grid_tables(grid: GridFunction) -> PlotTables:
+    """The arrays of a reference's figure, interpolated on the grid."""
+    bounds = np.array([(nodes.min(), nodes.max()) for nodes in grid.axes])
+    return PlotTables(grid.unknowns, grid.coordinates, tabulate(grid, grid.coordinates, bounds))
