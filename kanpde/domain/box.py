@@ -9,9 +9,8 @@ import numpy as np
 import sympy as sp
 
 from ..errors import ProblemError
-from .core import Domain, checked_symbol, finite
+from .core import Domain, Region, checked_symbol, finite
 from .piece import BoxPiece
-from .region import Region
 
 
 @dataclass(frozen=True)

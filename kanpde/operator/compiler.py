@@ -155,7 +155,7 @@ def functions(expression: sp.Basic, scope: Scope) -> sp.Basic:
 Pass = Callable[[sp.Basic, Scope], sp.Basic]
 
 #: In this order: unknowns become real before anything is differentiated; vector operators are expanded before `doit`,
-#: which does not know them; jets are substituted when no derivative can arise any more; only then can the rest be judged.
+#: which does not know them; jets are substituted when no derivative can arise any more; then the rest can be judged.
 PASSES: tuple[tuple[str, Pass], ...] = (
     ("difference", difference),
     ("reals", reals),

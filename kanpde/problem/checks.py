@@ -1,17 +1,195 @@
-"""Checks of a whole problem at the door: what makes it unsolvable is an error, what is unusual is a warning."""
+"""Checks of a whole problem at the door: what leaves it without one solution is an error, what is unusual is a warning.
+
+Counting conditions cannot decide whether a problem is well posed. An error is raised only where the count leaves no
+doubt for the equations that people write; a warning says what else is remarkable.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
-if TYPE_CHECKING:
-    from .problem import Problem
+import numpy as np
+import sympy as sp
+
+from ..domain import halton
+from ..errors import ProblemError
+from ..expression import Program
+from .consistency import check_exact
+from .finiteness import check_finite
+from .statement import Statement
+
+# Points on a side: a condition must hold at all of them to cover it.
+N_SIDE = 32
 
 
-def check(problem: Problem) -> list[str]:
+def check(problem: Statement) -> list[str]:
     """Return the warnings about a problem.
 
     Raises:
-        ProblemError: the problem cannot have one solution.
+        ProblemError: the problem cannot have one solution, or a coefficient is not finite.
     """
-    return []
+    return [message for run in CHECKS for message in run(problem)]
+
+
+def check_count(problem: Statement) -> Iterator[str]:
+    """As many equations as unknowns."""
+    n, c = len(problem.operators), len(problem.unknowns)
+    names = ", ".join(map(str, problem.unknowns))
+    if n < c:
+        raise ProblemError(f"{n} equation(s) for {c} unknowns ({names}); give one equation an unknown.")
+    if n > c:
+        yield f"{n} equations for {c} unknown(s) ({names}); they are solved in the least-squares sense."
+
+
+def check_constrained(problem: Statement) -> Iterator[str]:
+    """Every unknown that is differentiated needs data, and something that fixes its level."""
+    for i, unknown in enumerate(problem.unknowns):
+        if _order(problem, i) == 0:
+            continue
+        constrained = any(i in c.unknowns for c in problem.conditions)
+        if not constrained and not _algebraic(problem, i):
+            raise ProblemError(f"{unknown} is never constrained: no condition mentions it; {_cure(problem, i)}.")
+        if not _has_level(problem, i):
+            raise ProblemError(
+                f"{unknown} enters only through its derivatives, so any constant can be added to it; "
+                f"fix its value somewhere, such as Dirichlet({unknown.func}, 0, on=Point({{{_origin(problem)}}}))."
+            )
+        if not constrained:
+            yield f"no condition mentions {unknown}; that is right only if the other unknowns determine it."
+
+
+def check_initial(problem: Statement) -> Iterator[str]:
+    """A time derivative of order k needs u, ..., D_t^(k-1) u at the first instant."""
+    if problem.domain.time is None:
+        return
+    axis = problem.coordinates.index(problem.domain.time)
+    for i, unknown in enumerate(problem.unknowns):
+        given = _initial_orders(problem, i, axis)
+        for order in range(_order(problem, i, axis)):
+            if order not in given:
+                target = (
+                    f"{unknown.func}.diff({problem.domain.time}{f', {order}' if order > 1 else ''})"
+                    if order
+                    else unknown.func
+                )
+                raise ProblemError(
+                    f"{unknown} has no initial value of order {order} in time; add Initial({target}, value)."
+                )
+    yield from ()
+
+
+def check_sides(problem: Statement) -> Iterator[str]:
+    """Derivatives of order m along an axis need m conditions on its two sides together, at least one on each."""
+    for i in range(len(problem.unknowns)):
+        for axis in range(len(problem.domain.space)):
+            if _order(problem, i, axis) >= 1 and not _is_periodic(problem, i, axis):
+                yield from _check_axis(problem, i, axis)
+
+
+CHECKS: tuple[Callable[[Statement], Iterator[str]], ...] = (
+    check_count,
+    check_finite,
+    check_initial,
+    check_constrained,
+    check_sides,
+    check_exact,
+)
+
+
+def _check_axis(problem: Statement, i: int, axis: int) -> Iterator[str]:
+    order, coordinate, unknown = _order(problem, i, axis), problem.domain.space[axis], problem.unknowns[i]
+    sides = [problem.domain.lower(coordinate), problem.domain.upper(coordinate)]
+    samples = [side.pieces()[0].points(halton(N_SIDE, problem.domain.dimension - 1)) for side in sides]
+    counts = [_count(problem, i, points) for points in samples]
+    if order == 1:
+        overdetermined = len(problem.operators) > len(problem.unknowns)
+        if not any(counts) and not overdetermined and any(i in c.unknowns for c in problem.conditions):
+            yield f"{unknown} has no condition on {sides[0].name} or {sides[1].name}; is there no inflow?"
+        return
+    for side, points, own, other in zip(sides, samples, counts, reversed(counts), strict=True):
+        if own == 0:
+            legitimate = other >= order or _degenerate(problem, i, axis, points) or _others(problem, points)
+            yield _fault(f"{unknown} has no condition on {side.name}", _cure(problem, i, side.name), legitimate)
+            return
+    if sum(counts) < order:
+        legitimate = len(problem.unknowns) > 1 or any(_degenerate(problem, i, axis, points) for points in samples)
+        given = f"{unknown} has {sum(counts)} condition(s) on {sides[0].name} and {sides[1].name} together"
+        yield _fault(given, f"derivatives of order {order} along {coordinate} need {order}", legitimate)
+
+
+def _fault(fault: str, cure: str, legitimate: bool) -> str:
+    if not legitimate:
+        raise ProblemError(f"{fault}; {cure}.")
+    return f"{fault}; that may be meant, otherwise {cure}."
+
+
+def _cure(problem: Statement, i: int, side: str = "") -> str:
+    name = problem.unknowns[i].func
+    return f"add Dirichlet, Neumann, Robin or Periodic for {name}{f' on {side}' if side else ''}"
+
+
+def _origin(problem: Statement) -> str:
+    return ", ".join(f"{s}: {a:g}" for s, a in zip(problem.domain.space, problem.domain.bounds[:, 0], strict=False))
+
+
+def _order(problem: Statement, i: int, axis: int | None = None) -> int:
+    """The largest order of the derivatives of an unknown, along one coordinate or in all."""
+    if axis is None:
+        return max(operator.order_of(i) for operator in problem.operators)
+    return max(operator.order_in(axis, i) for operator in problem.operators)
+
+
+def _has_level(problem: Statement, i: int) -> bool:
+    """Whether the unknown itself occurs anywhere, not only its derivatives."""
+    operators = (*problem.operators, *(c.operator for c in problem.conditions if c.operator is not None))
+    return any(not any(alpha) for operator in operators for alpha in operator.derivatives(i))
+
+
+def _algebraic(problem: Statement, i: int) -> bool:
+    """Whether an unknown without conditions can be determined by the others, like the flux of a first-order system."""
+    return _order(problem, i) == 1 and len(problem.unknowns) > 1 and bool(problem.conditions)
+
+
+def _initial_orders(problem: Statement, i: int, axis: int) -> set[int]:
+    """The orders of time derivatives of an unknown that are given at the first instant."""
+    orders: set[int] = set()
+    start = problem.domain.bounds[axis, 0]
+    for condition in problem.conditions:
+        pieces = condition.region.pieces()
+        at_start = all(p.lower[axis] == p.upper[axis] == start for p in pieces)
+        if condition.operator is not None and at_start:
+            orders |= {alpha[axis] for alpha in condition.operator.derivatives(i)}
+    return orders
+
+
+def _is_periodic(problem: Statement, i: int, axis: int) -> bool:
+    return any(c.kind == "periodic" and c.axis == axis and i in c.unknowns for c in problem.conditions)
+
+
+def _count(problem: Statement, i: int, points: np.ndarray) -> int:
+    """The number of conditions for an unknown at the point of a side that has the fewest; corners do not count."""
+    held = [c.region.contains(points) for c in problem.conditions if i in c.unknowns and c.kind != "initial"]
+    return int(np.sum(held, axis=0).min()) if held else 0
+
+
+def _others(problem: Statement, points: np.ndarray) -> bool:
+    """Whether each point has a condition on some unknown: systems need not constrain all of them everywhere."""
+    held = [c.region.contains(points) for c in problem.conditions if c.kind != "initial"]
+    return len(problem.unknowns) > 1 and bool(held) and bool(np.any(held, axis=0).all())
+
+
+def _degenerate(problem: Statement, i: int, axis: int, points: np.ndarray) -> bool:
+    """Whether the coefficient of the highest derivative along an axis vanishes at the points, or is unknown there."""
+    coefficients = list(_leading(problem, i, axis))
+    if any(c.free_symbols - set(problem.coordinates) for c in coefficients):
+        return True
+    values = Program.compile(coefficients, problem.coordinates)(list(points.T), np)
+    return all(bool((np.abs(v) <= 1e-12).all()) for v in values)
+
+
+def _leading(problem: Statement, i: int, axis: int) -> Iterator[sp.Expr]:
+    order = _order(problem, i, axis)
+    for operator in problem.operators:
+        for variable, coefficient in zip(operator.jet, operator.gradient, strict=True):
+            if variable.unknown == i and variable.derivative[axis] == order == sum(variable.derivative):
+                yield coefficient
