@@ -12,9 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kanpde"
 
-# Everything may raise the errors of kanpde, so they lie below level 0; domains and problems read expressions.
+# Everything may raise the errors of kanpde, so they lie below level 0; much reads expressions or writes files.
 LEVELS = {
     "errors": -2,
+    "files": -1,
     "expression": -1,
     "multiindex": 0,
     "domain": 0,
@@ -27,6 +28,8 @@ LEVELS = {
     "problem": 2,
     "network": 2,
     "field": 2,
+    "lowering": 2,
+    "lifting": 3,
     "collocation": 3,
     "references": 3,
     "record": 3,

@@ -33,9 +33,9 @@ _STYLE = {
 }
 
 
-def _matplotlib(module: str = "") -> Any:
-    """A module of matplotlib, loaded by the first figure and not by `import kanpde`."""
-    return importlib.import_module("matplotlib" + module)
+def _matplotlib() -> tuple[Any, Any]:
+    """Matplotlib and its Figure, loaded by the first figure and not by `import kanpde`."""
+    return importlib.import_module("matplotlib"), importlib.import_module("matplotlib.figure").Figure
 
 
 def check_format(path: str | Path) -> str:
@@ -67,8 +67,9 @@ def render(path: str | Path, size: tuple[float, float], draw: Callable[[Any], No
     """
     suffix = check_format(path)
     # Neither pyplot nor a backend is chosen: a figure without a window, in any thread, leaves no state behind.
-    with _matplotlib().rc_context(_STYLE):
-        figure = _matplotlib(".figure").Figure(figsize=size, layout="constrained")
+    matplotlib, figure_class = _matplotlib()
+    with matplotlib.rc_context(_STYLE):
+        figure = figure_class(figsize=size, layout="constrained")
         draw(figure)
         with replacing(path) as part:
             figure.savefig(part, format=suffix, metadata=_METADATA[suffix])
