@@ -123,6 +123,7 @@ class ResidualSystem:
         self.blocks = tuple(blocks)
         self.network = network
         self.ansatz = ansatz
+        self.memory = memory
         self.rows = sum(len(block.points) * len(block.equations) for block in blocks)
         self.keeps_jacobian = 8 * self.rows * network.n_parameters <= memory // 2
         like = network.coefficients[0].detach()

@@ -1,6 +1,6 @@
 """Networks: layers of univariate bases, their jets and adjoints. They know no equation."""
 
-from kanpde.network.architecture import KAN, MLP, network_from_spec, network_spec, with_bounds
+from kanpde.network.architecture import KAN, MLP, network_from_spec, network_spec, with_bounds, with_periodic
 from kanpde.network.basis import Activation, Basis, Chebyshev, Fourier, GaussianRBF, Joined
 from kanpde.network.bspline import BSpline
 from kanpde.network.layer import Expansion, Layer, Tape
@@ -24,4 +24,5 @@ __all__ = [
     "network_from_spec",
     "network_spec",
     "with_bounds",
+    "with_periodic",
 ]

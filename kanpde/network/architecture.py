@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -232,3 +233,42 @@ def network_from_spec(spec: dict[str, Any], theta: Tensor) -> Network:
     layers = [layer_from_spec(s) for s in spec["layers"]]
     parts = theta.split([layer.columns * layer.rows for layer in layers])
     return Network(layers, [p.view(s.columns, s.rows) for p, s in zip(parts, layers, strict=True)], str(spec["title"]))
+
+
+def with_periodic(network: Network, axes: Sequence[int]) -> Network:
+    """The network with Fourier edges on the inputs `axes`, so that it is periodic over their bounds, whatever θ is.
+
+    The other inputs keep their coefficients; the new edges start as small random waves, the same in every call.
+    """
+    first, matrix = network.layers[0], network.coefficients[0].detach()
+    old = {i: e.basis for e in first.expansions for i in e.inputs}
+    if all(isinstance(old[i], Fourier) for i in axes):
+        return network
+    groups: dict[Basis, list[int]] = {}
+    for i in sorted(old, key=lambda i: i not in axes):
+        groups.setdefault(_ring(old[i]) if i in axes else old[i], []).append(i)
+    expansions = tuple(Expansion(tuple(inputs), basis) for basis, inputs in groups.items())
+    generator, starts, blocks = np.random.default_rng(0), _row_starts(first), []
+    for expansion in expansions:
+        for i in expansion.inputs:
+            size = expansion.basis.size
+            decay = START_DECAY ** np.arange(size) / np.sqrt(first.inputs)
+            wave = torch.as_tensor(generator.normal(size=(first.columns, size)) * decay).to(matrix)
+            blocks.append(wave if i in axes else matrix[:, starts[i] : starts[i] + size])
+    blocks += [matrix[:, -1:]] if first.bias else []
+    layers = (replace(first, expansions=expansions), *network.layers[1:])
+    return Network(layers, [torch.cat(blocks, dim=1), *network.coefficients[1:]], network.title)
+
+
+def _ring(basis: Basis) -> Fourier:
+    return Fourier(max(2, basis.size // 2))
+
+
+def _row_starts(layer: Layer) -> dict[int, int]:
+    """Where each input's features begin."""
+    starts, row = {}, 0
+    for expansion in layer.expansions:
+        for i in expansion.inputs:
+            starts[i] = row
+            row += expansion.basis.size
+    return starts

@@ -1,0 +1,192 @@
+"""What a solve starts from when the user leaves it open: network, stages, blocks of the residual and their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.collocation import collocate
+from kanpde.errors import ProblemError
+from kanpde.field import Ansatz
+from kanpde.lowering import lower
+from kanpde.network import KAN, Network, with_bounds, with_periodic
+from kanpde.network.basis import Basis
+from kanpde.optim import LBFGS, Adam, LevenbergMarquardt
+from kanpde.problem import Problem
+from kanpde.residual import MEMORY, Block, ResidualSystem
+
+Optimizer = LevenbergMarquardt | LBFGS | Adam
+
+OPTIMIZERS: dict[str, Optimizer] = {"lm": LevenbergMarquardt(), "lbfgs": LBFGS(), "adam": Adam()}
+POINTS_PER_PARAMETER = 3.0  # fewer, and the knots catch up with the points (Liu et al. 2024, appendix E)
+LEAST_POINTS = 400
+LARGEST_NETWORK = 3000  # parameters, where one orthogonal step takes a few seconds
+LADDER = (5, 8, 12, 16, 20, 25, 30, 36, 42, 48, 56, 64)  # degrees of the default network, stage by stage
+LINE_LADDER = (12, 24, 48, 96, 192, 384)  # the same in one dimension, where the network is one edge
+CANDIDATES = 3  # seeds tried at the coarse level
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training.
+
+    Args:
+        optimizer: "lm", "lbfgs", "adam", or an optimiser with its own settings.
+        points: interior collocation points; three a parameter by default.
+        intervals: resolution of the edges in this stage: spline intervals, Chebyshev degree or Fourier modes.
+        iterations: at most so many steps.
+    """
+
+    optimizer: Optimizer | str = "lm"
+    points: int | None = None
+    intervals: int | None = None
+    iterations: int = 60
+
+    def __post_init__(self) -> None:
+        """Checks the words."""
+        if isinstance(self.optimizer, str) and self.optimizer not in OPTIMIZERS:
+            raise ProblemError(f"no optimizer is called {self.optimizer!r}; use one of {', '.join(OPTIMIZERS)}")
+        if self.iterations < 1 or (self.points is not None and self.points < 1):
+            raise ProblemError(f"{self} does nothing; give at least one iteration and one point")
+
+    @property
+    def engine(self) -> Optimizer:
+        """The optimiser."""
+        return OPTIMIZERS[self.optimizer] if isinstance(self.optimizer, str) else self.optimizer
+
+
+def default_network(problem: Problem, seed: int) -> Network:
+    """A Chebyshev KAN: one edge in one dimension, else one hidden layer of sums and products.
+
+    The products (KAN 2.0) make separable parts cheap, the sums what is left; measured in docs/numerics.md.
+    """
+    d, c = len(problem.coordinates), len(problem.unknowns)
+    if d == 1:
+        return KAN([1, c], "chebyshev", degree=LINE_LADDER[0], seed=seed)
+    width = 3 + c
+    return KAN([d, (width, width), c], "chebyshev", degree=LADDER[0], seed=seed, arity=d)
+
+
+def default_stages(network: Network) -> tuple[Stage, ...]:
+    """From coarse to fine, as far as the bases grow and the network stays affordable."""
+    bases = [e.basis for layer in network.layers for e in layer.expansions]
+    growing = [b for b in bases if _grows(b)]
+    if not growing:
+        return (Stage(iterations=500),)
+    first = max(b.resolution for b in growing)
+    ladder = _ladder(growing[0], first, single=len(bases) == 1)
+    stages = [Stage(intervals=r) for r in ladder if _parameters(network, r) <= LARGEST_NETWORK]
+    return tuple(stages) or (Stage(intervals=first),)
+
+
+def _grows(basis: Basis) -> bool:
+    return basis.refined(2 * basis.resolution) != basis
+
+
+def _ladder(basis: Basis, first: int, single: bool) -> list[int]:
+    if "degree" in basis.spec() and "breaks" not in basis.spec():
+        return [first, *(r for r in (LINE_LADDER if single else LADDER) if r > first)]
+    return [first * 2**k for k in range(8)]
+
+
+def _parameters(network: Network, resolution: int) -> int:
+    """Parameters after growing, without building it."""
+    total = 0
+    for layer in network.layers:
+        grown = [e.basis.refined(max(resolution, e.basis.resolution)).size * len(e.inputs) for e in layer.expansions]
+        total += layer.columns * (sum(grown) + int(layer.bias))
+    return total
+
+
+def fitted(network: Network, problem: Problem) -> Network:
+    """The network over the problem's domain, periodic where the problem is.
+
+    Raises:
+        ProblemError: wrong numbers of inputs or outputs, or edges too rough for the order of the equations.
+    """
+    d, c = len(problem.coordinates), len(problem.unknowns)
+    if (network.inputs, network.outputs) != (d, c):
+        raise ProblemError(
+            f"{network.title} maps {network.inputs} inputs to {network.outputs} outputs; "
+            f"{problem.name} needs {d} ({', '.join(map(str, problem.coordinates))}) to {c}"
+        )
+    order = max(operator.order for operator in problem.operators)
+    for basis in (e.basis for layer in network.layers for e in layer.expansions):
+        if basis.smoothness < order:
+            raise ProblemError(
+                f"{problem.name} takes derivatives of order {order}; a degree-{int(basis.smoothness) + 1} spline has "
+                f"{int(basis.smoothness)} continuous ones. Use degree >= {order + 1}"
+            )
+    axes = tuple(sorted({c.axis for c in problem.conditions if c.kind == "periodic" and c.axis is not None}))
+    placed = with_bounds(network, problem.domain.bounds.tolist())
+    return with_periodic(placed, axes) if axes else placed
+
+
+def point_count(network: Network, stage: Stage) -> int:
+    """Interior points of a stage."""
+    return stage.points or max(LEAST_POINTS, round(POINTS_PER_PARAMETER * network.n_parameters))
+
+
+def blocks(
+    problem: Problem, ansatz: Ansatz, count: int, seed: int, rule: str = "sobol", weights: Sequence[float] = ()
+) -> list[Block]:
+    """The equations in the interior, then each condition that the ansatz does not keep."""
+    interior = collocate(problem.domain.interior, count, rule, seed)
+    result = [Block("equations", tuple(lower(o) for o in problem.operators), interior)]
+    d = len(problem.coordinates)
+    for k, condition in enumerate(problem.conditions):
+        if k in ansatz.imposed or condition.operator is None:
+            continue
+        share = max(8 * len(condition.region.pieces()), round(4 * count ** ((d - 1) / d)))
+        points = collocate(condition.region, share, rule, seed + 1 + k)
+        weight = weights[k] if k < len(weights) else 1.0
+        result.append(Block(condition.label, (lower(condition.operator),), points, weight))
+    return result
+
+
+def balanced(system: ResidualSystem, theta: Tensor) -> ResidualSystem:
+    """Soft conditions scaled so that each weighs as much in |J|² as the equations do."""
+    if len(system.blocks) == 1:
+        return system
+    sizes, parts = [len(b.points) * len(b.equations) for b in system.blocks], []
+    rows = torch.cat([transposed.square().sum(0) for _, transposed in system.linearized(theta)])
+    parts = [float(part.sum()) for part in rows.split(sizes)]
+    reweighted = [
+        Block(b.label, b.equations, b.points, b.weight * (parts[0] / part if k and part else 1.0))
+        for k, (b, part) in enumerate(zip(system.blocks, parts, strict=True))
+    ]
+    return ResidualSystem(reweighted, system.network, system.ansatz, system.memory)
+
+
+def assemble(
+    problem: Problem,
+    network: Network,
+    ansatz: Ansatz,
+    stage: Stage,
+    seed: int,
+    weights: Sequence[float] | None,
+    memory: int = MEMORY,
+) -> ResidualSystem:
+    """The residual system of a stage; conditions are balanced unless the user gave weights."""
+    parts = blocks(problem, ansatz, point_count(network, stage), seed, weights=weights or ())
+    system = ResidualSystem(parts, network, ansatz, memory)
+    return system if weights is not None else balanced(system, network.theta)
+
+
+def check_weights(problem: Problem, weights: Sequence[float] | None) -> None:
+    """One positive factor for each condition.
+
+    Raises:
+        ProblemError: otherwise.
+    """
+    if weights is None:
+        return
+    values = np.asarray(weights, dtype=float)
+    if values.shape != (len(problem.conditions),) or not np.all(np.isfinite(values) & (values > 0)):
+        raise ProblemError(
+            f"weights must be {len(problem.conditions)} positive numbers, one for each condition; got {list(weights)}"
+        )

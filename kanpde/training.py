@@ -1,0 +1,247 @@
+"""The driver: sample, compile, iterate, estimate, refine, until the estimate is below the tolerance or means run out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from kanpde.errors import ProblemError
+from kanpde.estimate import Estimator, TrainedField
+from kanpde.field import Ansatz
+from kanpde.network import Network
+from kanpde.optim import LevenbergMarquardt, Status
+from kanpde.plan import CANDIDATES, Stage, assemble
+from kanpde.problem import Problem
+from kanpde.references.correction import DefectEstimate
+from kanpde.residual import MEMORY, ResidualSystem
+
+SAFETY = 1.5  # converged means SAFETY · estimate ≤ rtol
+SCOUTING = 12  # steps that each candidate gets before the best is kept
+WINDOW = 8  # iterations over which progress is judged
+PROGRESS = 1.5  # the loss must fall by this factor over a window, or the stage ends
+REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked of a run.
+
+    Attributes:
+        rtol: relative L2 error to reach.
+        seed: of candidates and points.
+        max_seconds: time limit for the whole run, None without one.
+        weights: one factor a condition instead of balancing.
+        candidates: seeds tried at the coarse level.
+        memory: bytes for the Jacobian and its tables.
+    """
+
+    rtol: float
+    seed: int = 0
+    max_seconds: float | None = None
+    weights: Sequence[float] | None = None
+    candidates: int = CANDIDATES
+    memory: int = MEMORY
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where a run stands between stages: all that a later process needs to go on."""
+
+    network: Network
+    stage: int = 0
+    damping: float = 1e-3
+    iterations: int = 0
+    seconds: float = 0.0
+    history: tuple[Row, ...] = ()
+    estimate: DefectEstimate | None = None
+    status: str = "running"
+
+
+@dataclass(eq=False)
+class Run:
+    """One training run; `progress` is replaced, never changed, so whoever holds one holds a consistent state."""
+
+    problem: Problem
+    ansatz: Ansatz
+    stages: tuple[Stage, ...]
+    wishes: Wishes
+    progress: Progress
+    callback: Callable[[Row], None] | None = None
+    checkpoint: Callable[[Progress], None] | None = None
+    started: float = field(default_factory=time.perf_counter)
+    ratio: float = math.inf
+
+    def __post_init__(self) -> None:
+        """The estimator keeps its factorisations for the whole run."""
+        self.estimator = Estimator(self.problem)
+        self.before = self.progress.seconds
+
+    @property
+    def seconds(self) -> float:
+        """Wall time, over all resumes."""
+        return self.before + time.perf_counter() - self.started
+
+    @property
+    def converged(self) -> bool:
+        """Whether the last trusted estimate is below the tolerance."""
+        estimate = self.progress.estimate
+        return (
+            estimate is not None
+            and estimate.trusted
+            and estimate.relative is not None
+            and SAFETY * estimate.relative <= self.wishes.rtol
+        )
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is used up."""
+        return self.wishes.max_seconds is not None and self.seconds >= self.wishes.max_seconds
+
+    def go(self, candidates: Sequence[Network]) -> Progress:
+        """Runs all stages that are left.
+
+        Args:
+            candidates: networks of which the best after a few steps is kept; ignored when the run is resumed.
+        """
+        status = "running"
+        try:
+            if self.progress.stage == 0 and len(candidates) > 1:
+                self._scout(candidates)
+            for k in range(self.progress.stage, len(self.stages)):
+                self._stage(k)
+                if self.converged or self.late:
+                    break
+                if self.checkpoint is not None:
+                    self.checkpoint(self.progress)
+            status = self._verdict()
+        except KeyboardInterrupt:
+            status = "interrupted"
+        self.progress = dataclasses.replace(self.progress, status=status, seconds=self.seconds)
+        return self.progress
+
+    def _scout(self, candidates: Sequence[Network]) -> None:
+        """A few coarse steps from several starts: final errors vary ten-thousand-fold with the seed."""
+        best, lowest = candidates[0], math.inf
+        for network in candidates:
+            system = self._system(network, 0)
+            state = self.stages[0].engine.init(system, network.theta)
+            for _ in range(SCOUTING):
+                if state.status is not Status.RUNNING or self.late:
+                    break
+                state = self.stages[0].engine.step(system, state)
+            if state.loss < lowest:
+                network.set_theta(state.theta)
+                best, lowest = network, state.loss
+        self.progress = dataclasses.replace(self.progress, network=best)
+
+    def _system(self, network: Network, k: int) -> ResidualSystem:
+        seed = self.wishes.seed + 1000 * k
+        return assemble(
+            self.problem, network, self.ansatz, self.stages[k], seed, self.wishes.weights, self.wishes.memory
+        )
+
+    def _stage(self, k: int) -> None:
+        stage, network = self.stages[k], self._grown(self.stages[k])
+        system = self._system(network, k)
+        engine = stage.engine
+        if isinstance(engine, LevenbergMarquardt):
+            engine = dataclasses.replace(engine, damping=self.progress.damping)
+        state = engine.init(system, network.theta)
+        if state.status is Status.NOT_FINITE:
+            raise ProblemError(not_finite(system, network))
+        losses = [state.loss]
+        for _ in range(stage.iterations):
+            state = engine.step(system, state)
+            losses.append(state.loss)
+            self._record(k, network, state, math.sqrt(2 * state.loss))
+            if state.status is not Status.RUNNING or self.late or _stalled(losses):
+                break
+            if self.ratio * math.sqrt(2 * state.loss) * SAFETY <= self.wishes.rtol and self._estimated(state.loss):
+                break
+        if not self.converged:
+            self._estimated(state.loss)
+        damping = min(1e-3, REOPENING * state.damping) if state.status is Status.RUNNING else 1e-6
+        self.progress = dataclasses.replace(self.progress, stage=k + 1, damping=max(damping, 1e-20))
+
+    def _grown(self, stage: Stage) -> Network:
+        network = self.progress.network
+        if stage.intervals is None:
+            return network
+        return network.grown(lambda basis: stage.intervals)
+
+    def _record(self, k: int, network: Network, state: Any, residual: float) -> None:
+        network.set_theta(state.theta)
+        row: Row = {
+            "stage": k,
+            "iteration": self.progress.iterations + 1,
+            "loss": float(state.loss),
+            "residual": residual,
+            "damping": float(state.damping),
+            "parameters": network.n_parameters,
+            "seconds": self.seconds,
+            "estimate": self._last_estimate(),
+            "message": "" if state.status is Status.RUNNING else state.status.value,
+        }
+        self.progress = dataclasses.replace(
+            self.progress,
+            network=network,
+            iterations=row["iteration"],
+            seconds=row["seconds"],
+            history=(*self.progress.history, row),
+        )
+        if self.callback is not None:
+            self.callback(row)
+
+    def _last_estimate(self) -> float | None:
+        estimate = self.progress.estimate
+        return None if estimate is None or not estimate.trusted else estimate.relative
+
+    def _estimated(self, loss: float) -> bool:
+        """Estimates the error now; True where that ends the run. Keeps error / residual to foresee the next one."""
+        estimate = self.estimator(TrainedField(self.progress.network, self.ansatz))
+        self.progress = dataclasses.replace(self.progress, estimate=estimate)
+        if estimate is not None and estimate.trusted and estimate.relative is not None and loss > 0:
+            self.ratio = estimate.relative / math.sqrt(2 * loss)
+        else:
+            self.ratio = math.inf
+        return self.converged
+
+    def _verdict(self) -> str:
+        estimate = self.progress.estimate
+        if self.converged:
+            return "converged"
+        if self.late:
+            return "out of time"
+        if estimate is None or not estimate.trusted or estimate.relative is None:
+            return f"finished without an error estimate: {self.estimator.reason}"
+        return (
+            f"not converged: the estimated error {estimate.relative:.1e} stays above {self.wishes.rtol:.1e}/{SAFETY}; "
+            "give a wider network, more stages, or a larger rtol"
+        )
+
+
+def _stalled(losses: Sequence[float]) -> bool:
+    return len(losses) > WINDOW and losses[-1 - WINDOW] < PROGRESS * losses[-1]
+
+
+def not_finite(system: ResidualSystem, network: Network) -> str:
+    """Which equation is not finite, and where."""
+    residual, start = system.residual(network.theta), 0
+    for block in system.blocks:
+        rows = len(block.points) * len(block.equations)
+        bad = torch.nonzero(~torch.isfinite(residual[start : start + rows]))
+        if len(bad):
+            point = block.points.x[int(bad[0]) % len(block.points)]
+            names = [str(s) for s in block.equations[0].operator.coordinates]
+            place = ", ".join(f"{name} = {value:.4g}" for name, value in zip(names, point, strict=True))
+            return f"the residual of {block.label} is not finite at {place}; check the expression or the domain there"
+        start += rows
+    return "the residual is not finite; start from smaller coefficients"
