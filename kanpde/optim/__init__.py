@@ -1,0 +1,19 @@
+"""Optimisers: `init` and `step` over explicit state. They know vectors only."""
+
+from kanpde.optim.adam import Adam, Constant, Cosine, Exponential
+from kanpde.optim.lbfgs import LBFGS
+from kanpde.optim.levenberg_marquardt import LevenbergMarquardt
+from kanpde.optim.objective import Objective, State
+from kanpde.optim.status import Status
+
+__all__ = [
+    "LBFGS",
+    "Adam",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "LevenbergMarquardt",
+    "Objective",
+    "State",
+    "Status",
+]

@@ -1,22 +1,24 @@
 """Levenberg-Marquardt with Nielsen's damping and geodesic acceleration, on a Cholesky or an orthogonal factor.
 
-The step solves min |J d + r|² + λ |D d|², D² = diag(JᵀJ) with a floor: columns are scaled to one, so λ is a pure number.
-Early on JᵀJ + λD² is factored by Cholesky; it freezes what lies below 1e-8 of the largest singular value, so when λ
-has fallen that far the same step is taken from a QR factor of [J; √λ D], which reaches 1e-15.
+The step solves min |J d + r|² + λ |D d|², D² = diag(JᵀJ) with a floor: columns are scaled to one, so λ is a pure
+number. Early on JᵀJ + λD² is factored by Cholesky; it freezes what lies below 1e-8 of the largest singular value, so
+when λ has fallen that far, or Cholesky breaks down, the same step is taken from a QR factor of [J; √λ D], which
+reaches 1e-15. (Nielsen 1999, IMM-REP-1999-05, for λ; Transtrum & Sethna, arXiv 1207.4999, for the acceleration.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from kanpde.optim.objective import Linearization, Objective, linearize
-from kanpde.optim.status import Status
+from kanpde.optim.status import Status, status_at
 
 COLUMN_FLOOR = 1e-8  # of the largest column of J: dead basis functions give zero columns
+LARGEST_BEND = 0.75  # of 2|a|/|v|: beyond it the quadratic path means nothing (Transtrum & Sethna, section 3.2)
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,14 @@ class LMState:
         theta: (P,).
         loss: ½ |r|² there.
         damping: λ.
-        growth: Nielsen's ν.
         status: `Status.RUNNING` until nothing helps.
         trials: factorisations in the last step.
-        linear: the linearisation at theta, made when first needed.
         gain: relative decrease of the loss in the last step.
     """
 
     theta: Tensor
     loss: float
     damping: float
-    growth: float = 2.0
     status: Status = Status.RUNNING
     trials: int = 0
     gain: float = 1.0
@@ -49,7 +48,7 @@ class LevenbergMarquardt:
 
     Args:
         damping: first λ.
-        geodesic: add the second-order correction along the step (Transtrum & Sethna, arXiv 1207.4999).
+        geodesic: add the second-order correction along the step.
         orthogonal_below: λ under which the QR factor replaces Cholesky.
         smallest: λ never falls below.
         patience: trials with growing λ before the step gives up.
@@ -66,102 +65,125 @@ class LevenbergMarquardt:
     def init(self, objective: Objective, theta: Tensor) -> LMState:
         """The state at θ (P,)."""
         residual = objective.residual(theta)
-        loss = 0.5 * float(residual @ residual)
-        status = Status.RUNNING if torch.isfinite(residual).all() else Status.NOT_FINITE
-        return LMState(theta, loss, self.damping, status=status)
+        loss = _loss(residual)
+        status = Status.RUNNING if bool(torch.isfinite(residual).all()) else Status.NOT_FINITE
+        return LMState(theta, loss, self.damping, status)
 
     def step(self, objective: Objective, state: LMState) -> LMState:
         """One accepted step (λ raised until the loss falls), or a status that says why there is none."""
-        orthogonal = state.damping < self.orthogonal_below
-        linear = linearize(objective, state.theta, orthogonal)
-        scale = linear.columns.clamp_min(COLUMN_FLOOR * float(linear.columns.max()) + 1e-300)
-        damping, growth = state.damping, state.growth
+        linear = linearize(objective, state.theta, orthogonal=state.damping < self.orthogonal_below)
+        status = status_at(state.loss, linear.gradient)
+        if status is not Status.RUNNING:
+            return replace(state, status=status, trials=0)
+        damping, growth = state.damping, 2.0
         for trial in range(1, self.patience + 1):
-            outcome = self._trial(objective, state, linear, scale, damping)
-            if outcome is not None:
-                return self._accepted(state, outcome, damping, trial)
+            factor = damped(linear, damping)
+            if factor is None:
+                linear = linearize(objective, state.theta, orthogonal=True)
+                factor = damped(linear, damping)
+            assert factor is not None
+            for theta in self._candidates(objective, state, linear, factor):
+                loss = _loss(objective.residual(theta))
+                if loss < state.loss:
+                    return self._accepted(state, factor, theta, loss, trial)
             damping, growth = max(damping * growth, self.smallest), 2.0 * growth
-        return replace(state, damping=damping, growth=2.0, status=Status.STALLED, trials=self.patience)
+        return replace(state, damping=damping, status=Status.STALLED, trials=self.patience)
 
-    def _trial(
-        self, objective: Objective, state: LMState, linear: Linearization, scale: Tensor, damping: float
-    ) -> tuple[Tensor, float, float] | None:
-        factor = damped_factor(linear, scale, damping)
-        if factor is None:
-            return None
-        velocity = _solve(factor, linear, scale)
-        predicted = -float(linear.gradient @ velocity) - 0.5 * _model_square(linear, velocity)
-        for direction in self._directions(objective, state, linear, scale, factor, velocity):
-            theta = state.theta + direction
-            residual = objective.residual(theta)
-            loss = 0.5 * float(residual @ residual)
-            if loss < state.loss:
-                return theta, loss, (state.loss - loss) / max(predicted, 1e-300)
-        return None
+    def _candidates(
+        self, objective: Objective, state: LMState, linear: Linearization, factor: Damped
+    ) -> Iterator[Tensor]:
+        """The accelerated step first, the plain one if that fails; none where the path bends too much for either."""
+        velocity = factor.velocity
+        if self.geodesic:
+            acceleration = self._acceleration(objective, state, linear, factor, velocity)
+            if 2.0 * factor.length(acceleration) > LARGEST_BEND * factor.length(velocity):
+                return
+            yield state.theta + velocity + 0.5 * acceleration
+        yield state.theta + velocity
 
-    def _directions(
-        self,
-        objective: Objective,
-        state: LMState,
-        linear: Linearization,
-        scale: Tensor,
-        factor: Tensor,
-        velocity: Tensor,
-    ) -> list[Tensor]:
-        """The accelerated step first, the plain one if that fails."""
-        if not self.geodesic or not linear.blocks:
-            return [velocity]
-        h = self.probe
-        ahead = objective.residual(state.theta + h * velocity)
-        curvature = (2.0 / h) * ((ahead - linear.residual) / h - linear.apply(velocity))
-        acceleration = -_semi_normal(factor, linear.transposed(curvature) / scale) / scale
-        ratio = 2.0 * float((scale * acceleration).norm() / (scale * velocity).norm().clamp_min(1e-300))
-        return [velocity + 0.5 * acceleration, velocity] if ratio <= 0.75 else []
+    def _acceleration(
+        self, objective: Objective, state: LMState, linear: Linearization, factor: Damped, velocity: Tensor
+    ) -> Tensor:
+        """Solve a = −(JᵀJ + λD²)⁻¹ Jᵀ r_vv, r_vv ≈ (2/h) [(r(θ + hv) − r(θ))/h − Jv].
 
-    def _accepted(self, state: LMState, outcome: tuple[Tensor, float, float], damping: float, trial: int) -> LMState:
-        theta, loss, ratio = outcome
+        Where J is not kept this is one more pass over its blocks, but none of their products.
+        """
+        h, start, pulled = self.probe, 0, torch.zeros_like(velocity)
+        slopes = (objective.residual(state.theta + h * velocity) - linear.residual) / h
+        for block in linear.blocks or (block for _, block in objective.linearized(state.theta)):
+            stop = start + block.shape[1]
+            pulled += block @ (slopes[start:stop] - velocity @ block)
+            start = stop
+        return -(2.0 / h) * factor.solve(pulled)
+
+    def _accepted(self, state: LMState, factor: Damped, theta: Tensor, loss: float, trial: int) -> LMState:
+        ratio = (state.loss - loss) / max(factor.predicted, torch.finfo(theta.dtype).tiny)
         shrink = max(1.0 / 3.0, 1.0 - (2.0 * min(ratio, 1.0) - 1.0) ** 3)
-        smaller = max(damping * shrink, self.smallest)
-        gain = (state.loss - loss) / state.loss
-        return LMState(theta, loss, smaller, 2.0, Status.RUNNING, trial, gain)
+        smaller = max(factor.damping * shrink, self.smallest)
+        return LMState(theta, loss, smaller, Status.RUNNING, trial, (state.loss - loss) / state.loss)
 
 
-def _model_square(linear: Linearization, direction: Tensor) -> float:
-    """|J d|²."""
-    if linear.orthogonal:
-        image = linear.reduced[:-1, :-1] @ direction
-        return float(image @ image)
-    return float(direction @ (linear.reduced[:-1, :-1] @ direction))
+@dataclass(frozen=True)
+class Damped:
+    """The damped normal equations (JᵀJ + λD²) d = −g in factored form: UᵀU = D⁻¹JᵀJD⁻¹ + λI.
 
-
-def damped_factor(linear: Linearization, scale: Tensor, damping: float) -> Tensor | None:
-    """Upper triangle U with UᵀU = D⁻¹JᵀJD⁻¹ + λI; its last column carries −U⁻ᵀ D⁻¹Jᵀr. None where Cholesky fails.
-
-    Returns:
-        (P, P + 1): the triangle, and the right-hand side c with U y = c, d = y / scale.
+    Attributes:
+        triangle: U, (P, P).
+        right: c = −U⁻ᵀD⁻¹g, (P,).
+        scale: the diagonal of D, (P,).
+        damping: λ.
     """
-    count = scale.numel()
-    root = torch.sqrt(torch.tensor(damping, dtype=scale.dtype, device=scale.device))
+
+    triangle: Tensor
+    right: Tensor
+    scale: Tensor
+    damping: float
+
+    @property
+    def velocity(self) -> Tensor:
+        """The step d, (P,)."""
+        return torch.linalg.solve_triangular(self.triangle, self.right[:, None], upper=True)[:, 0] / self.scale
+
+    @property
+    def predicted(self) -> float:
+        """The decrease of the loss in the linear model, ½ dᵀ(λD²d − g) = ½ (λ|Dd|² + |c|²), free of cancellation."""
+        return 0.5 * (self.damping * self.length(self.velocity) ** 2 + float(self.right @ self.right))
+
+    def length(self, direction: Tensor) -> float:
+        """|D d|."""
+        return float((self.scale * direction).norm())
+
+    def solve(self, vector: Tensor) -> Tensor:
+        """(JᵀJ + λD²)⁻¹ of a vector (P,), by the semi-normal equations."""
+        half = torch.linalg.solve_triangular(self.triangle.T, (vector / self.scale)[:, None], upper=False)
+        return torch.linalg.solve_triangular(self.triangle, half, upper=True)[:, 0] / self.scale
+
+
+def damped(linear: Linearization, damping: float) -> Damped | None:
+    """The factor at λ, from the triangle of [J r] or from its Gram matrix; None where Cholesky breaks down."""
+    columns = linear.columns
+    scale = columns.clamp_min(max(COLUMN_FLOOR * float(columns.max()), torch.finfo(columns.dtype).tiny))
     if linear.orthogonal:
-        scaled = torch.cat([linear.reduced[:, :-1] / scale, linear.reduced[:, -1:]], dim=1)
-        extra = torch.cat([torch.diag(root.expand(count)), scaled.new_zeros((count, 1))], dim=1)
-        triangle = torch.linalg.qr(torch.cat([scaled, extra]), mode="r")[1][:count]
-        return torch.cat([triangle[:, :count], -triangle[:, count:]], dim=1)
+        return _damped_triangle(linear.reduced, scale, damping)
     gram = linear.reduced[:-1, :-1] / scale / scale[:, None]
     gram.diagonal().add_(damping)
     lower, failed = torch.linalg.cholesky_ex(gram)
     if int(failed):
         return None
     right = torch.linalg.solve_triangular(lower, -(linear.gradient / scale)[:, None], upper=False)
-    return torch.cat([lower.T, right], dim=1)
+    return Damped(lower.T, right[:, 0], scale, damping)
 
 
-def _solve(factor: Tensor, linear: Linearization, scale: Tensor) -> Tensor:
-    return torch.linalg.solve_triangular(factor[:, :-1], factor[:, -1:], upper=True)[:, 0] / scale
+def _damped_triangle(reduced: Tensor, scale: Tensor, damping: float) -> Damped:
+    """QR of [R D⁻¹, Qᵀr; √λ I, 0]: √λ enters as rows, for a Gram matrix would lose what lies below 1e-8."""
+    count = scale.numel()
+    rows = reduced.new_zeros((reduced.shape[0] + count, count + 1))
+    rows[: reduced.shape[0], :-1] = reduced[:, :-1] / scale
+    rows[: reduced.shape[0], -1] = reduced[:, -1]
+    rows[reduced.shape[0] :].fill_diagonal_(damping**0.5)
+    triangle = torch.linalg.qr(rows, mode="r")[1]
+    return Damped(triangle[:count, :count], -triangle[:count, count], scale, damping)
 
 
-def _semi_normal(factor: Tensor, right: Tensor) -> Tensor:
-    """(UᵀU)⁻¹ right."""
-    triangle = factor[:, :-1]
-    half = torch.linalg.solve_triangular(triangle.T, right[:, None], upper=False)
-    return torch.linalg.solve_triangular(triangle, half, upper=True)[:, 0]
+def _loss(residual: Tensor) -> float:
+    return 0.5 * float(residual @ residual)

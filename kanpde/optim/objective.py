@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from kanpde.optim.status import Status
+
 
 class Objective(Protocol):
     """L(θ) = ½ |r(θ)|² with r (N,) already scaled by the square roots of its weights, θ flat (P,)."""
@@ -28,6 +30,35 @@ class Objective(Protocol):
     @property
     def keeps_jacobian(self) -> bool:
         """Whether all of J fits the memory setting, so that it may be kept between uses."""
+        ...
+
+
+class State(Protocol):
+    """What every optimiser's state tells a driver; the rest of it is the optimiser's own."""
+
+    @property
+    def theta(self) -> Tensor:
+        """Coefficients, (P,)."""
+        ...
+
+    @property
+    def loss(self) -> float:
+        """½ |r|² there."""
+        ...
+
+    @property
+    def damping(self) -> float:
+        """λ of a damped method, 0 of the others."""
+        ...
+
+    @property
+    def gain(self) -> float:
+        """Relative decrease of the loss in the last step."""
+        ...
+
+    @property
+    def status(self) -> Status:
+        """Whether to go on, and if not, why."""
         ...
 
 
@@ -65,15 +96,6 @@ class Linearization:
         if self.orthogonal:
             return self.reduced[:-1, :-1].T @ self.reduced[:-1, -1]
         return self.reduced[:-1, -1]
-
-    def transposed(self, vector: Tensor) -> Tensor:
-        """Jᵀ v for v (N,)."""
-        parts = vector.split([block.shape[1] for block in self.blocks])
-        return sum((block @ part for block, part in zip(self.blocks, parts, strict=True)), torch.zeros(()).to(vector))
-
-    def apply(self, direction: Tensor) -> Tensor:
-        """J d for d (P,)."""
-        return torch.cat([block.T @ direction for block in self.blocks])
 
 
 def linearize(objective: Objective, theta: Tensor, orthogonal: bool) -> Linearization:
