@@ -245,3 +245,42 @@ class StageAxis:
     def quadrature(self) -> tuple[Array, Array]:
         """Not offered: a slab is never integrated."""
         raise NotImplementedError("a time slab is not integrated")
+
+
+@dataclass(frozen=True, eq=False)
+class RadauAxis:
+    """One slab with its start: the polynomial through the first instant and the stages, for functions over the slab."""
+
+    start: float
+    step: float
+    stages: int
+    kind = "radau"
+    order = 0
+    period = None
+
+    @property
+    def stage_axis(self) -> StageAxis:
+        """The collocation on the same nodes."""
+        return StageAxis(self.start, self.step, self.stages)
+
+    @cached_property
+    def nodes(self) -> Array:
+        """(q + 1,) the start and the instants of the stages."""
+        return np.append(self.start, self.stage_axis.nodes)
+
+    @cached_property
+    def _weights(self) -> Array:
+        return stencils.barycentric_weights(self.nodes)
+
+    def matrix(self, derivative: int) -> Matrix:
+        """Dense differentiation matrix of the polynomial."""
+        return stencils.polynomial_matrix(self.nodes, derivative, self._weights)
+
+    def interpolation(self, points: Array) -> LocalWeights:
+        """Barycentric interpolation: every node takes part."""
+        weights = stencils.barycentric_matrix(self.nodes, self._weights, points)
+        return LocalWeights(np.broadcast_to(np.arange(self.stages + 1), weights.shape), weights)
+
+    def quadrature(self) -> tuple[Array, Array]:
+        """Gauss-Legendre points enough for the square of a polynomial of a higher degree."""
+        return stencils.gauss_legendre(self.start, self.start + self.step, self.stages + 17)

@@ -17,13 +17,12 @@ from scipy import fft
 from kanpde.errors import ProblemError
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
-from kanpde.references.axes import Axis, ChebyshevAxis, FourierAxis
 from kanpde.references.checks import Check, CheckedField, Jet, checks_of
-from kanpde.references.function import GridFunction
+from kanpde.references.function import GridFunction, distance
 from kanpde.references.grid import Grid
-from kanpde.references.layout import Layout, layout
 from kanpde.references.linear import LinearSolver
-from kanpde.references.system import Linearised, evaluate, jet_variables, linearise
+from kanpde.references.spectral import SpectralGrid, Tolerances
+from kanpde.references.system import evaluate
 
 Array = np.ndarray
 
@@ -34,8 +33,7 @@ GROWTH = 4 / 3
 # Part of the residual that the corrected field may keep, part of the correction by which two grids may differ.
 RESOLVED = 0.1
 AGREEMENT = 0.15
-NEWTON_STEPS = 5
-SOLVER_TOLERANCE = 1e-5
+TOLERANCES = Tolerances(newton=1e-2, linear=1e-5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,55 +58,46 @@ class DefectEstimate:
     seconds: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Level:
-    """One grid with its rows; a linear problem keeps its factorisation."""
+    """One grid; a linear problem keeps its factorisation."""
 
-    layout: Layout
-    linear: bool
-    solvers: list[LinearSolver] = field(default_factory=list)
-
-    @cached_property
-    def variables(self) -> tuple[JetVariable, ...]:
-        values = {JetVariable(c, (0,) * len(self.layout.grid.axes)) for c in range(self.layout.n_unknowns)}
-        return tuple(sorted(values | set(jet_variables(self.layout))))
+    collocation: SpectralGrid
+    solver: LinearSolver | None = None
 
     def sampled(self, jet: Jet) -> dict[JetVariable, Array]:
         """The jet of a field at all nodes."""
-        table = np.asarray(jet(self.layout.grid.points, self.variables), dtype=float)
-        return dict(zip(self.variables, np.ascontiguousarray(table.T), strict=True))
+        table = np.asarray(jet(self.collocation.grid.points, self.collocation.variables), dtype=float)
+        return dict(zip(self.collocation.variables, np.ascontiguousarray(table.T), strict=True))
 
-    def solve(self, system: Linearised) -> Array:
-        """The step -A⁻¹F."""
-        if not self.linear:
-            return LinearSolver(system, SOLVER_TOLERANCE).solve(-system.residual)
-        if not self.solvers:
-            self.solvers.append(LinearSolver(system, SOLVER_TOLERANCE))
-        return self.solvers[0].solve(-system.residual)
-
-    def correct(self, base: dict[JetVariable, Array]) -> Array:
-        """e (size,) such that the rows vanish at u + e: one step for linear rows, Newton's method otherwise."""
-        system = linearise(self.layout, base)
-        state = self.solve(system)
-        for _ in range(0 if self.linear else NEWTON_STEPS):
-            fields = state.reshape(self.layout.n_unknowns, -1)
-            moved = {v: base[v] + self.layout.grid.differentiate(v.derivative, fields[v.unknown]) for v in base}
-            step = self.solve(linearise(self.layout, moved))
-            state = state + step
-            if np.linalg.norm(step) <= 1e-2 * np.linalg.norm(state):
-                break
-        return state
+    def correct(self, base: dict[JetVariable, Array]) -> GridFunction:
+        """e such that the rows vanish at u + e."""
+        problem = self.collocation.problem
+        values, _, solver = self.collocation.solve(base, None, TOLERANCES, self.solver)
+        self.solver = solver if problem.is_linear else None
+        unknowns = tuple(u.func.__name__ for u in problem.unknowns)
+        return GridFunction(self.collocation.grid, values, unknowns, tuple(map(str, problem.coordinates)))
 
 
 @dataclass(frozen=True, eq=False)
 class _Attempt:
     """What one grid gave: nodal residuals of the equations, and a correction or the reason against it."""
 
-    level: _Level
+    grid: Grid
     residuals: tuple[Array, ...]
     correction: GridFunction | None
     norm: float
     reason: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Nodes along each axis."""
+        return self.grid.shape
+
+    @property
+    def accepted(self) -> bool:
+        """Whether there is a correction and nothing against it."""
+        return self.correction is not None and not self.reason
 
 
 @dataclass(eq=False)
@@ -156,61 +145,59 @@ class DefectSolver:
             attempts.append(self._attempt(shape, jet, fields))
             agreed = len(attempts) > 1 and _agree(attempts[-2], attempts[-1])
             shape = self._larger(attempts[-1])
-        if agreed:
-            self._start = attempts[-2].level.layout.grid.shape
+        if not agreed and attempts[-1].accepted and (len(attempts) == 1 or attempts[-2].correction is None):
+            # Only the largest grid resolves the residual: a somewhat smaller one is its witness.
+            attempts.insert(-1, self._attempt(_scaled(attempts[-1].shape, 0.85), jet, fields))
+            agreed = _agree(attempts[-2], attempts[-1])
+        self._start = self._next_start([attempt.shape for attempt in attempts], agreed)
         return _estimate(attempts, agreed, time.perf_counter() - clock)
 
+    def _next_start(self, shapes: Sequence[tuple[int, ...]], agreed: bool) -> tuple[int, ...]:
+        """Where the next search starts: two grids before the last, one before the start if that one sufficed."""
+        start = _scaled(shapes[0], 1 / GROWTH) if agreed and len(shapes) == 2 else shapes[max(0, len(shapes) - 2 - (not agreed))]
+        first = FIRST[len(start)]
+        return tuple(max(n, first) for n in start)
+
     def _attempt(self, shape: tuple[int, ...], jet: Jet, fields: Sequence[CheckedField]) -> _Attempt:
-        level = self._level(shape)
-        base = level.sampled(jet)
-        grid = level.layout.grid
+        if shape not in self._levels:
+            self._levels[shape] = _Level(SpectralGrid(self.problem, shape))
+        level = self._levels[shape]
+        base, grid = level.sampled(jet), level.collocation.grid
         residuals = tuple(
             evaluate(operator, grid.points, np.array([base[v] for v in operator.jet]).reshape(-1, grid.size), None)[0]
             for operator in self.problem.operators
         )
         if not all(np.all(np.isfinite(values)) for values in base.values()):
-            return _Attempt(level, residuals, None, 0.0, "the field is not finite")
+            return _Attempt(grid, residuals, None, 0.0, "the field is not finite")
         between = max(f.between(grid, r) for f, r in zip(fields, residuals, strict=False))
         if between > 3 * RESOLVED:
             reason = f"the residual differs from its interpolant between the nodes by {between:.0%}"
-            return _Attempt(level, residuals, None, 0.0, reason)
+            return _Attempt(grid, residuals, None, 0.0, reason)
         try:
-            correction = self._function(level, level.correct(base))
+            correction = level.correct(base)
         except ProblemError as error:
-            return _Attempt(level, residuals, None, 0.0, str(error).rstrip("."))
+            return _Attempt(grid, residuals, None, 0.0, str(error).rstrip("."))
         worst = max(f.remainder(correction) for f in fields)
         reason = "" if worst <= RESOLVED else f"the corrected field keeps {worst:.0%} of a residual at independent points"
         values = [base[JetVariable(c, (0,) * len(shape))] for c in range(len(self.problem.unknowns))]
         corrected = np.stack(values, axis=-1).reshape(*shape, -1) + correction.values
-        return _Attempt(level, residuals, correction, grid.norm(corrected), reason)
-
-    def _function(self, level: _Level, state: Array) -> GridFunction:
-        grid = level.layout.grid
-        values = np.moveaxis(state.reshape(-1, *grid.shape), 0, -1)
-        unknowns = tuple(u.func.__name__ for u in self.problem.unknowns)
-        return GridFunction(grid, np.ascontiguousarray(values), unknowns, tuple(map(str, self.problem.coordinates)))
-
-    def _level(self, shape: tuple[int, ...]) -> _Level:
-        if shape not in self._levels:
-            bounds = self.problem.domain.bounds.tolist()
-            periodic = {c.axis for c in self.problem.conditions if c.kind == "periodic"}
-            axes: list[Axis] = []
-            for k, ((lower, upper), count) in enumerate(zip(bounds, shape, strict=True)):
-                axes.append(FourierAxis(lower, upper, count) if k in periodic else ChebyshevAxis(lower, upper, count))
-            self._levels[shape] = _Level(layout(self.problem, Grid(tuple(axes))), self.problem.is_linear)
-        return self._levels[shape]
+        return _Attempt(grid, residuals, correction, grid.norm(corrected), reason)
 
     def _larger(self, attempt: _Attempt) -> tuple[int, ...] | None:
         """The next grid: more nodes along the axes where the residual is resolved least; None at the limit."""
-        grid = attempt.level.layout.grid
-        last = self.last or LAST[len(grid.shape)]
-        tails = np.max([_tails(grid, residual) for residual in attempt.residuals], axis=0)
+        shape = attempt.shape
+        last = self.last or LAST[len(shape)]
+        tails = np.max([_tails(attempt.grid, residual) for residual in attempt.residuals], axis=0)
         poor = tails > 0.3 * tails.max(initial=0.0)
         # The other axes change a little, too: two grids with an axis in common would share its aliases.
-        shape = tuple(
-            min(int(np.ceil(n * (GROWTH if grow else 1.1))), last) for n, grow in zip(grid.shape, poor, strict=True)
+        larger = tuple(
+            min(int(np.ceil(n * (GROWTH if grow else 1.1))), last) for n, grow in zip(shape, poor, strict=True)
         )
-        return shape if any(n > m for n, m, grow in zip(shape, grid.shape, poor, strict=True) if grow) else None
+        return larger if any(n > m for n, m, grow in zip(larger, shape, poor, strict=True) if grow) else None
+
+
+def _scaled(shape: tuple[int, ...], factor: float) -> tuple[int, ...]:
+    return tuple(int(n * factor) for n in shape)
 
 
 def _tails(grid: Grid, nodal: Array) -> Array:
@@ -229,20 +216,12 @@ def _agree(coarse: _Attempt, fine: _Attempt) -> bool:
     """Whether two grids made the same correction and neither has anything against its own."""
     if coarse.correction is None or fine.correction is None or fine.reason:
         return False
-    return _difference(coarse.correction, fine.correction) <= AGREEMENT
-
-
-def _difference(coarse: GridFunction, fine: GridFunction) -> float:
-    """L2 distance of two corrections relative to the finer one."""
-    lines, weights = fine.grid.quadrature
-    gap = fine.grid.resample(fine.values, lines) - coarse.grid.resample(coarse.values, lines)
-    distance = float(np.sqrt(np.sum(weights[..., None] * gap**2)))
-    return distance / fine.norm if fine.norm else float(distance > 0.0)
+    return distance(coarse.correction, fine.correction) <= AGREEMENT
 
 
 def _estimate(attempts: Sequence[_Attempt], trusted: bool, seconds: float) -> DefectEstimate:
     best = attempts[-1]
-    shapes = tuple(attempt.level.layout.grid.shape for attempt in attempts)
+    shapes = tuple(attempt.shape for attempt in attempts)
     if best.correction is None:
         return DefectEstimate(None, float("nan"), None, False, _blame(attempts), shapes, seconds)
     absolute = best.correction.norm
@@ -253,13 +232,13 @@ def _estimate(attempts: Sequence[_Attempt], trusted: bool, seconds: float) -> De
 def _blame(attempts: Sequence[_Attempt]) -> str:
     """Why the last grids cannot be trusted."""
     fine = attempts[-1]
-    nodes = "×".join(map(str, fine.level.layout.grid.shape))
+    nodes = "×".join(map(str, fine.shape))
     if fine.reason:
         return f"{fine.reason} on the largest grid, {nodes} nodes"
     coarse = attempts[-2].correction if len(attempts) > 1 else None
     if coarse is None or fine.correction is None:
         return f"only one grid, {nodes} nodes, gave a correction"
-    return f"two grids differ by {_difference(coarse, fine.correction):.0%} of the correction at {nodes} nodes"
+    return f"two grids differ by {distance(coarse, fine.correction):.0%} of the correction at {nodes} nodes"
 
 
 def correct(problem: Problem, jet: Jet) -> DefectEstimate:

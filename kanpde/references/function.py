@@ -69,3 +69,11 @@ class GridFunction:
         return GridFunction(
             self.grid, flat.reshape(*self.grid.shape, 1), (self.unknowns[unknown],), self.coordinates, self.order
         )
+
+
+def distance(coarse: GridFunction, fine: GridFunction) -> float:
+    """L2 distance of two grid functions, relative to the finer one."""
+    lines, weights = fine.grid.quadrature
+    gap = fine.grid.resample(fine.values, lines) - coarse.grid.resample(coarse.values, lines)
+    length = float(np.sqrt(np.sum(weights[..., None] * gap**2)))
+    return length / fine.norm if fine.norm else length

@@ -90,8 +90,12 @@ class Grid:
         return self._matrices[derivative]
 
     def with_axis(self, position: int, axis: Axis) -> Grid:
-        """The grid with one axis replaced by one of the same stencils; assembled matrices are shared."""
-        moved = Grid((*self.axes[:position], axis, *self.axes[position + 1 :]))
+        """The grid with one axis replaced."""
+        return Grid((*self.axes[:position], axis, *self.axes[position + 1 :]))
+
+    def shifted(self, position: int, axis: Axis) -> Grid:
+        """The grid with one axis replaced by one of the same stencils elsewhere: what was assembled is shared."""
+        moved = self.with_axis(position, axis)
         moved.__dict__["_axis_matrices"], moved.__dict__["_matrices"] = self._axis_matrices, self._matrices
         return moved
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,8 @@ from kanpde.errors import ProblemError
 from kanpde.operator import JetVariable
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.references.axes import Axis, StageAxis
-from kanpde.references.grid import Grid
+from kanpde.references import stencils
+from kanpde.references.grid import Grid, along
 from kanpde.references.layout import Layout, layout
 from kanpde.references.newton import solve_on_grid
 from kanpde.references.system import evaluate, jet_variables
@@ -48,43 +50,50 @@ def march(problem: Problem, axes: tuple[Axis, ...], instants: Array, stages: int
     Args:
         problem: with a time and initial values for every time derivative below the highest.
         axes: all axes but the time.
-        instants: (n,) ends of the slabs, the first one the start.
+        instants: (n,) ends of the slabs, equidistant, the first one the start.
         stages: q of Radau IIA.
         tolerance: relative size of the last Newton step.
 
     Raises:
         ProblemError: an initial value is missing, or a slab cannot be solved.
     """
-    position = time_position(problem)
+    position, orders = time_position(problem), time_orders(problem)
     rest = Grid(axes)
-    instant = _initial(problem, axes, float(instants[0]))
-    rows = [instant]
+    step = float(instants[-1] - instants[0]) / (len(instants) - 1)
+    first = StageAxis(float(instants[0]), step, stages)
+    grid = Grid((*axes[:position], first, *axes[position:]))
+    instant = initial_instant(problem, rest, first.start)
+    states: list[Array] = []
     worst, solver = 0.0, None
-    grid: Grid | None = None
-    n = len(problem.unknowns)
-    for start, step in zip(instants[:-1], np.diff(instants), strict=True):
-        stage = StageAxis(float(start), float(step), stages)
-        same = grid is not None and np.isclose(step, _step(grid, position), rtol=1e-12)
-        if grid is not None and same:
-            stage = StageAxis(float(start), _step(grid, position), stages)
-            grid = grid.with_axis(position, stage)
-        else:
-            grid = Grid((*axes[:position], stage, *axes[position:]))
-        rows_of_slab = layout(problem, grid)
-        history = slab_history(rows_of_slab, rest, instant, position)
-        guess = np.concatenate([_constant(instant[c, 0], grid, position) for c in range(n)])
-        solution = solve_on_grid(rows_of_slab, guess, tolerance, history, solver)
+    for start in instants[:-1]:
+        grid = grid.shifted(position, StageAxis(float(start), step, stages))
+        rows = layout(problem, grid)
+        guess = np.concatenate([_constant(instant[c, 0], grid, position) for c in range(len(orders))])
+        known = slab_history(rows, rest, instant, position)
+        solution = solve_on_grid(rows, guess, tolerance, known, solver)
         solver, worst = solution.solver, max(worst, solution.last_step)
-        instant = _advanced(solution.state, rest, grid, instant, position, time_orders(problem))
-        rows.append(instant)
-    fields = [np.stack([row[c, 0].reshape(rest.shape) for row in rows], axis=position) for c in range(n)]
-    return March(np.stack(fields), worst)
+        values = np.moveaxis(solution.state.reshape(-1, *grid.shape), 0, -1)
+        if not states:
+            states.append(np.take(completed(grid, values, instant, position, orders), 0, axis=position))
+        states.append(np.take(values, -1, axis=position))
+        instant = _advanced(values, rest, grid, instant, position, orders)
+    return March(np.moveaxis(np.stack(states, axis=position), -1, 0), worst)
 
 
-def _step(grid: Grid, position: int) -> float:
+def completed(grid: Grid, values: Array, instant: Instant, position: int, orders: list[int]) -> Array:
+    """Values (*shape, c) at the stages with the first instant before them.
+
+    An unknown without time derivatives has no history; its first value is that of the polynomial through the stages.
+    """
     axis = grid.axes[position]
-    assert isinstance(axis, StageAxis)
-    return axis.step
+    nodes = axis.nodes
+    start = np.array([axis.start]) if isinstance(axis, StageAxis) else nodes[:1]
+    weights = stencils.barycentric_matrix(nodes, stencils.barycentric_weights(nodes), start)
+    first = along(weights, values, position)
+    for c, order in enumerate(orders):
+        if order:
+            first[..., c] = instant[c, 0].reshape(first.shape[:-1])
+    return np.concatenate([first, values], axis=position)
 
 
 def _constant(values: Array, grid: Grid, position: int) -> Array:
@@ -110,34 +119,41 @@ def slab_history(rows: Layout, rest: Grid, instant: Instant, position: int) -> d
     return history
 
 
-def _advanced(
-    state: Array, rest: Grid, grid: Grid, instant: Instant, position: int, orders: list[int]
-) -> Instant:
+def _advanced(values: Array, rest: Grid, grid: Grid, instant: Instant, position: int, orders: list[int]) -> Instant:
     """w_j at the end of the slab: u^(j) = T u^(j-1) + d w_(j-1) at the last stage."""
     axis = grid.axes[position]
     assert isinstance(axis, StageAxis)
     result: Instant = {}
-    for c, values in enumerate(state.reshape(len(orders), -1)):
-        field = np.moveaxis(values.reshape(grid.shape), position, 0)
-        for j in range(max(orders[c], 1)):
+    for c, order in enumerate(orders):
+        field = np.moveaxis(values[..., c], position, 0)
+        for j in range(max(order, 1)):
             result[c, j] = np.ascontiguousarray(field[-1]).reshape(-1)
-            if j + 1 < orders[c]:
+            if j + 1 < order:
                 before = instant[c, j].reshape(rest.shape)
-                moved = axis.matrix(1) @ field.reshape(len(field), -1)
-                field = moved.reshape(field.shape) + np.multiply.outer(axis.history(1, 0), before)
+                field = along(axis.matrix(1), field, 0) + np.multiply.outer(axis.history(1, 0), before)
     return result
 
 
-def _initial(problem: Problem, axes: tuple[Axis, ...], start: float) -> Instant:
-    """w_j at the first instant from the initial conditions; zero for an unknown without time derivatives."""
-    position = time_position(problem)
-    points = np.insert(Grid(axes).points, position, start, axis=1)
+def initial_instant(
+    problem: Problem, rest: Grid, start: float, base: Mapping[JetVariable, Array] | None = None
+) -> Instant:
+    """w_j at the first instant from the initial conditions; zero for an unknown without time derivatives.
+
+    Args:
+        problem: the problem.
+        rest: the grid without time.
+        start: the first instant.
+        base: the jet of a field there; then w_j is what the field lacks.
+    """
+    points = np.insert(rest.points, time_position(problem), start, axis=1)
     instant: Instant = {}
     for c, order in enumerate(time_orders(problem)):
         instant[c, 0] = np.zeros(len(points))
         for j in range(order):
-            condition = _initial_condition(problem, c, j)
-            instant[c, j] = _solved_for_target(condition, points)
+            operator = _initial_condition(problem, c, j).operator
+            jet = np.zeros((1, len(points))) if base is None else base[operator.jet[0]][None]
+            f, gradient = evaluate(operator, points, jet, None)
+            instant[c, j] = -f / gradient
     return instant
 
 
@@ -150,10 +166,3 @@ def _initial_condition(problem: Problem, unknown: int, times: int) -> CompiledCo
     u = problem.unknowns[unknown]
     name = f"{u.func.__name__}.diff({problem.domain.time}, {times})" if times else u.func.__name__
     raise ProblemError(f"{problem.name} needs an initial value of order {times}: add Initial({name}, value).")
-
-
-def _solved_for_target(condition: CompiledCondition, points: Array) -> Array:
-    """The prescribed value: the condition is a · target - value = 0."""
-    operator = condition.operator
-    f, *gradient = evaluate(operator, points, np.zeros((len(operator.jet), len(points))), None)
-    return np.asarray(-f / gradient[operator.jet.index(condition.target)])

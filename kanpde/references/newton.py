@@ -35,6 +35,7 @@ def solve_on_grid(
     tolerance: float = 1e-10,
     history: Mapping[JetVariable, Array] | None = None,
     solver: LinearSolver | None = None,
+    linear_tolerance: float = 1e-11,
 ) -> GridSolution:
     """Solve the rows of a layout: one step where they are linear, damped Newton steps otherwise.
 
@@ -44,6 +45,7 @@ def solve_on_grid(
         tolerance: relative size of the step at which the iteration ends.
         history: a part of the jet that does not depend on the state, such as the values at the start of a time slab.
         solver: of a system solved before; taken again where the coefficients are the same.
+        linear_tolerance: relative accuracy of the linear solves.
 
     Raises:
         ProblemError: the iteration does not converge, or the linear system cannot be solved.
@@ -53,9 +55,10 @@ def solve_on_grid(
     if linear:
         system = linearise(layout, _jet(layout, np.zeros(layout.size), history))
         _check_finite(system)
-        chosen = solver if solver is not None and same_coefficients(solver.system, system) else LinearSolver(system)
-        return GridSolution(chosen.solve(-system.residual), 0.0, 1, chosen)
-    return _newton(layout, state, tolerance, history)
+        if solver is None or not same_coefficients(solver.system, system):
+            solver = LinearSolver(system, linear_tolerance)
+        return GridSolution(solver.solve(-system.residual), 0.0, 1, solver)
+    return _newton(layout, state, tolerance, history, linear_tolerance)
 
 
 def _jet(layout: Layout, state: Array, history: Mapping[JetVariable, Array] | None) -> dict[JetVariable, Array]:
@@ -69,13 +72,15 @@ def same_coefficients(one: Linearised, other: Linearised) -> bool:
     return all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
 
 
-def _newton(layout: Layout, state: Array, tolerance: float, history: Mapping[JetVariable, Array] | None) -> GridSolution:
+def _newton(
+    layout: Layout, state: Array, tolerance: float, history: Mapping[JetVariable, Array] | None, linear_tolerance: float
+) -> GridSolution:
     """Newton with the natural monotonicity test: the next simplified step must be shorter (Deuflhard 2004, ch. 3)."""
     system = linearise(layout, _jet(layout, state, history))
     _check_finite(system)
     damping = 1.0
     for k in range(1, MAX_STEPS + 1):
-        solver = LinearSolver(system)
+        solver = LinearSolver(system, linear_tolerance)
         step = solver.solve(-system.residual)
         size = max(float(np.linalg.norm(state + step)), 1e-300)
         length = float(np.linalg.norm(step))

@@ -11,12 +11,13 @@ import numpy as np
 from kanpde.errors import ProblemError
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
-from kanpde.references.axes import Axis, ChebyshevAxis, DifferenceAxis, FourierAxis
-from kanpde.references.function import GridFunction, Order
+from kanpde.references.axes import Axis, DifferenceAxis
+from kanpde.references.function import GridFunction, Order, distance
 from kanpde.references.grid import Grid, tensor_points
 from kanpde.references.layout import layout
 from kanpde.references.marching import march, time_orders, time_position
 from kanpde.references.newton import solve_on_grid
+from kanpde.references.spectral import SpectralGrid, Tolerances
 from kanpde.references.stencils import stable_nodes
 
 Array = np.ndarray
@@ -79,14 +80,6 @@ def relative_l2(problem: Problem, function: GridFunction) -> float:
     gap = function.grid.resample(function.values, lines) - exact
     total = float(np.sum(weights[..., None] * exact**2))
     return float(np.sqrt(np.sum(weights[..., None] * gap**2) / total)) if total else float("nan")
-
-
-def distance(coarse: GridFunction, fine: GridFunction) -> float:
-    """L2 distance of two grid functions, relative to the finer one."""
-    lines, weights = fine.grid.quadrature
-    gap = fine.grid.resample(fine.values, lines) - coarse.grid.resample(coarse.values, lines)
-    length = float(np.sqrt(np.sum(weights[..., None] * gap**2)))
-    return length / fine.norm if fine.norm else length
 
 
 def _check(problem: Problem, shape: Sequence[int] | None, order: Order) -> None:
@@ -234,21 +227,14 @@ def _with_instants(shape: Shape, position: int, instants: int) -> Shape:
 # ---- Chebyshev collocation
 
 
-def spectral_axes(problem: Problem, shape: Shape) -> tuple[Axis, ...]:
-    """Chebyshev axes, Fourier ones where the problem is periodic."""
-    periodic = _periodic(problem)
-    axes: list[Axis] = []
-    for k, ((lower, upper), count) in enumerate(zip(problem.domain.bounds.tolist(), shape, strict=True)):
-        axes.append(FourierAxis(lower, upper, count) if k in periodic else ChebyshevAxis(lower, upper, count))
-    return tuple(axes)
-
-
 def solve_spectral(problem: Problem, shape: Shape, coarse: GridFunction | None = None) -> GridFunction:
     """Collocation at one shape; a coarser solution is Newton's first guess."""
-    grid = Grid(spectral_axes(problem, shape))
-    rows = layout(problem, grid)
-    solution = solve_on_grid(rows, _start(coarse, grid), NEWTON_TOLERANCE)
-    return _function(problem, grid, solution.state.reshape(-1, *grid.shape), "chebyshev", solution.last_step)
+    collocation = SpectralGrid(problem, shape)
+    start = None
+    if coarse is not None and not problem.is_linear:
+        start = coarse.grid.resample(coarse.values, [axis.nodes for axis in collocation.grid.axes])
+    values, last_step, _ = collocation.solve(None, start, Tolerances(NEWTON_TOLERANCE))
+    return _function(problem, collocation.grid, np.moveaxis(values, -1, 0), "chebyshev", last_step)
 
 
 def _spectral(problem: Problem, shape: Shape | None) -> GridFunction:
