@@ -49,7 +49,7 @@ def collocate(region: Region, count: int, rule: str = "sobol", seed: int = 0) ->
         raise ProblemError(f"no sampling rule is called {rule!r}; use one of {', '.join(RULES)}")
     pieces = region.pieces()
     if not pieces or count < 1:
-        raise ProblemError(f"{region.name} gets {count} points on {len(pieces)} pieces; give a region and a count above 0")
+        raise ProblemError(f"{region.name} has {len(pieces)} pieces and gets {count} points; both must be above 0")
     total = sum(piece.measure for piece in pieces)
     generators = np.random.default_rng(seed).spawn(len(pieces))
     parts = [

@@ -98,7 +98,7 @@ class Ansatz:
         return self.lift.is_zero and self.factor.is_one
 
     def frame(self, points: Tensor, derivatives: DerivativeSet) -> Frame:
-        """g and b at fixed points (n, d), computed once."""
+        """The jets of g and b at fixed points (n, d), computed once."""
         if self.trivial:
             return Frame(derivatives, None, None)
         return Frame(derivatives, self.lift.jet(points, derivatives), self.factor.jet(points, derivatives))

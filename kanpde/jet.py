@@ -1,7 +1,8 @@
 """Jets: a field's value and chosen derivatives at n points, as one tensor that passes through maps in one sweep.
 
 A jet of w features is a tensor of shape (c, w, n), one slice per channel of a `DerivativeSet`, value first; points come
-last, so that every operation streams over them. A linear map acts on every channel alike; a univariate φ by Faà di Bruno,
+last, so that every operation streams over them. A linear map acts on every channel alike; a univariate φ by Faà di
+Bruno,
 
     D^α φ(y) = Σ_m φ^(m)(y) W_αm,      W_αm a polynomial in the derivatives of y,
 
@@ -11,22 +12,26 @@ a product by Leibniz. Each rule has its adjoint beside it, so that reverse passe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from kanpde.multiindex import Channel, ChainTerm, DerivativeSet, unit
+from kanpde.multiindex import ChainTerm, Channel, DerivativeSet, unit
 
 
 @dataclass(frozen=True)
 class ChainFactor:
-    """W_αm: what multiplies φ^(order) in one channel; `value` (w, n), or None where it is one."""
+    """W_αm: what multiplies φ^(order) in one channel; `value` (w, n), or None where it is one.
+
+    `features` are those in which it does not vanish, where that is known: all unless `narrowed` looked.
+    """
 
     channel: int
     order: int
     terms: tuple[ChainTerm, ...]
     value: Tensor | None
+    features: slice = slice(None)
 
 
 def chain_factors(data: Tensor, derivatives: DerivativeSet) -> tuple[ChainFactor, ...]:
@@ -55,6 +60,18 @@ def _monomial(factors: Sequence[int], data: Tensor) -> Tensor:
     for factor in factors[1:]:
         product = product * data[factor]
     return product
+
+
+def narrowed(factors: Sequence[ChainFactor]) -> tuple[ChainFactor, ...]:
+    """The factors with the features in which they do not vanish: of coordinates, ∂y/∂x = 0 and their Laplacians too."""
+    return tuple(
+        factor if factor.value is None else replace(factor, features=_support(factor.value)) for factor in factors
+    )
+
+
+def _support(value: Tensor) -> slice:
+    present = value.any(dim=1).nonzero()[:, 0].tolist()
+    return slice(present[0], present[-1] + 1) if present else slice(0, 0)
 
 
 def compose(factors: Sequence[ChainFactor], tables: Tensor, channels: int) -> Tensor:
@@ -91,8 +108,9 @@ def chain_adjoint(factors: Sequence[ChainFactor], sensitivities: Sequence[Tensor
     """Adjoint of the jet of y from the adjoints of its W_αm (what reaches the value through φ is the caller's).
 
     Args:
-        factors: as `chain_factors` gave them for `data` (c, w, n).
+        factors: as `chain_factors` gave them for `data`.
         sensitivities: ∂L/∂W_αm, (w, n) each, in the order of `factors`; None where W is constant.
+        data: the jet of y, (c, w, n).
 
     Returns:
         (c, w, n) adjoint of `data`.
@@ -112,6 +130,16 @@ def _monomial_adjoint(term: ChainTerm, sensitivity: Tensor, data: Tensor, adjoin
         others.remove(factor)
         part = sensitivity if not others else sensitivity * _monomial(others, data)
         adjoint[factor].add_(part, alpha=term.coefficient * term.factors.count(factor))
+
+
+def argument_adjoint(
+    factors: Sequence[ChainFactor], sensitivities: Sequence[Tensor], through: Sequence[Tensor], data: Tensor
+) -> Tensor:
+    """Adjoint of the jet of y with all that reaches its value: `through` are ∂L/∂z of each φ^(m)(z) alone, (w, n)."""
+    adjoint = chain_adjoint(factors, sensitivities, data)
+    for factor, part in zip(factors, through, strict=True):
+        adjoint[0].add_(part) if factor.value is None else adjoint[0].addcmul_(part, factor.value)
+    return adjoint
 
 
 def product(left: Tensor, right: Tensor, derivatives: DerivativeSet) -> Tensor:
@@ -160,7 +188,7 @@ class Jet:
         return self.data[self.derivatives.index(channel)]
 
     def linear(self, matrix: Tensor) -> Jet:
-        """y = A x for a matrix (v, w)."""
+        """The jet of A y for a matrix (v, w)."""
         return Jet(self.derivatives, matrix @ self.data)
 
     def compose(self, tables: Tensor) -> Jet:

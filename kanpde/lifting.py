@@ -80,7 +80,8 @@ def _datum(problem: Problem, k: int, condition: CompiledCondition, piece: BoxPie
     whole = all(i in fixed or (lower[i], upper[i]) == tuple(bounds[i]) for i in range(len(bounds)))
     if condition.kind not in ("dirichlet", "initial") or len(fixed) != 1 or not whole or piece.predicate != sp.true:
         return None
-    assert condition.target is not None and condition.value is not None
+    assert condition.target is not None
+    assert condition.value is not None
     axis, alpha = fixed[0], condition.target.derivative
     if sum(alpha) != alpha[axis]:
         return None
@@ -113,7 +114,7 @@ def _along(problem: Problem, axis: int, data: Sequence[_Datum], lift: sp.Expr) -
         if _vanishes(problem, missing):
             continue
         s = (x - a) / (b - a)
-        shape = ((s if datum.upper else 1 - s) if two_ends else (x - end) ** datum.times / sp.factorial(datum.times))
+        shape = (s if datum.upper else 1 - s) if two_ends else (x - end) ** datum.times / sp.factorial(datum.times)
         total += shape * missing
     return total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -43,7 +44,7 @@ def KAN(
     Args:
         widths: nodes a layer, inputs first; (sums, products) adds multiplication nodes to a hidden layer.
         basis: "bspline", "chebyshev", "fourier" or "rbf".
-        degree: spline degree (default 5), or the polynomial degree of a Chebyshev basis (default 8); one or one a layer.
+        degree: of the splines (default 5) or of the Chebyshev polynomials (default 8); one or one a layer.
         intervals: intervals of a spline, modes of a Fourier basis, or centres of an RBF basis; one or one a layer.
         seed: of the random start. Equal seeds give equal networks; no global generator is touched.
         base: "silu" adds the paper's w_b · SiLU(x) to every edge.
@@ -59,13 +60,14 @@ def KAN(
         ProblemError: for widths, a basis or a degree that cannot be.
     """
     _check_widths(widths)
+    _check_options(_outputs(widths[0]), squash, arity, bounds, periodic)
     generator = np.random.default_rng(seed)
     layers, coefficients = [], []
     for k in range(len(widths) - 1):
         chosen = _edge_basis(basis, _pick(degree, k, widths), _pick(intervals, k, widths), base)
         inputs = _outputs(widths[k])
         expansions = _expansions(inputs, chosen, tuple(periodic) if k == 0 else ())
-        sums, products = (widths[k + 1], 0) if isinstance(widths[k + 1], int) else widths[k + 1]
+        sums, products = _nodes(widths[k + 1])
         centre, half = _affine(bounds) if k == 0 and bounds is not None else (None, None)
         layer = Layer(expansions, sums, products, arity, squash=squash if k else None, centre=centre, half_width=half)
         layers.append(layer)
@@ -94,11 +96,12 @@ def MLP(
         device: where the coefficients are.
     """
     _check_widths(widths)
+    _check_options(widths[0], None, 2, bounds, ())
     if activation not in ACTIVATIONS:
         raise ProblemError(f"no activation is called {activation!r}; use one of {', '.join(ACTIVATIONS)}")
     generator = np.random.default_rng(seed)
     layers, tensors = [], []
-    for k, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for k, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         centre, half = _affine(bounds) if k == 0 and bounds is not None else (None, None)
         basis = Activation(activation if k else "identity")
         layer = Layer((Expansion(tuple(range(inputs)), basis),), outputs, bias=True, centre=centre, half_width=half)
@@ -109,12 +112,30 @@ def MLP(
 
 
 def _check_widths(widths: Sequence[Width]) -> None:
-    if len(widths) < 2 or any(min(w if isinstance(w, tuple) else (w,)) < 0 or _outputs(w) < 1 for w in widths):
-        raise ProblemError(f"widths {list(widths)} make no network; give inputs, hidden nodes, outputs, as in [2, 5, 1]")
+    if len(widths) < 2 or any(min(_nodes(w)) < 0 or _outputs(w) < 1 for w in widths):
+        raise ProblemError(f"widths {_written(widths)} make no network; give inputs, nodes, outputs, as in [2, 5, 1]")
+
+
+def _check_options(
+    inputs: int, squash: str | None, arity: int, bounds: Sequence[tuple[float, float]] | None, periodic: Sequence[int]
+) -> None:
+    if squash is not None and squash not in ACTIVATIONS:
+        raise ProblemError(f"no squash is called {squash!r}; use one of {', '.join(ACTIVATIONS)}, or None")
+    if arity < 2:
+        raise ProblemError(f"a multiplication node of {arity} factors multiplies nothing; arity must be at least 2")
+    if not set(periodic) <= set(range(inputs)):
+        raise ProblemError(f"periodic inputs {list(periodic)} are not among the {inputs} inputs, counted from 0")
+    if bounds is not None and (len(bounds) != inputs or any(low >= high for low, high in bounds)):
+        raise ProblemError(f"bounds {list(bounds)} should be one (low, high) for each of the {inputs} inputs")
+
+
+def _nodes(width: Width) -> tuple[int, int]:
+    """Sums and products of a layer."""
+    return (width, 0) if isinstance(width, int) else width
 
 
 def _outputs(width: Width) -> int:
-    return width if isinstance(width, int) else sum(width)
+    return sum(_nodes(width))
 
 
 def _written(widths: Sequence[Width]) -> str:
@@ -218,9 +239,9 @@ def layer_spec(layer: Layer) -> dict[str, Any]:
 def layer_from_spec(spec: dict[str, Any]) -> Layer:
     """A layer from the plain values of `layer_spec`."""
     parts = tuple(Expansion(tuple(e["inputs"]), basis_from_spec(e["basis"])) for e in spec["expansions"])
-    names = ("sums", "products", "arity", "bias", "squash")
+    values = {name: spec[name] for name in ("sums", "products", "arity", "bias", "squash")}
     affine = {k: None if spec[k] is None else tuple(spec[k]) for k in ("centre", "half_width")}
-    return Layer(parts, **{name: spec[name] for name in names}, **affine)
+    return Layer(parts, **values | affine)
 
 
 def network_spec(network: Network) -> dict[str, Any]:

@@ -7,6 +7,7 @@ matrix everywhere. Outside [−1, 1] the end pieces go on as polynomials.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -79,10 +80,7 @@ class BSpline(Basis):
         span, t, scale = self.spans(z)
         matrix = torch.as_tensor(local_matrices(self), dtype=z.dtype, device=z.device)
         powers = _power_derivatives(t, self.degree, order)
-        if self.uniform:
-            local = matrix[0] @ powers
-        else:
-            local = torch.einsum("inlp,mipn->miln", matrix[span], powers)
+        local = matrix[0] @ powers if self.uniform else torch.einsum("inlp,mipn->miln", matrix[span], powers)
         for m in range(1, order + 1):
             local[m:] *= scale[:, None]
         return span, local
@@ -107,7 +105,7 @@ class BSpline(Basis):
         if isinstance(self.breaks, int):
             return BSpline(self.degree, self.breaks * parts)
         x = self.breakpoints()
-        inner = [np.linspace(a, b, parts, endpoint=False) for a, b in zip(x[:-1], x[1:], strict=True)]
+        inner = [np.linspace(a, b, parts, endpoint=False) for a, b in itertools.pairwise(x)]
         return BSpline(self.degree, (*np.concatenate(inner).tolist(), float(x[-1])))
 
     def embedding(self, finer: Basis) -> np.ndarray:
@@ -153,12 +151,12 @@ def _raise_degree(
     rows: np.ndarray, degree: int, knots: np.ndarray, spans: np.ndarray, start: np.ndarray, width: np.ndarray
 ) -> np.ndarray:
     raised = np.zeros((rows.shape[0], degree + 1, rows.shape[2]))
-    for l in range(degree):  # B_{j, degree−1} with j = span − degree + 1 + l feeds functions l and l + 1
-        left, right = knots[spans - degree + 1 + l], knots[spans + 1 + l]
+    for i in range(degree):  # B_{j, degree−1} with j = span − degree + 1 + i feeds functions i and i + 1
+        left, right = knots[spans - degree + 1 + i], knots[spans + 1 + i]
         offset, slope = ((start - left) / (right - left))[:, None], (width / (right - left))[:, None]
-        times_t = np.roll(rows[:, l], 1, axis=1)  # the highest power is still zero here
-        raised[:, l + 1] += offset * rows[:, l] + slope * times_t
-        raised[:, l] += (1 - offset) * rows[:, l] - slope * times_t
+        times_t = np.roll(rows[:, i], 1, axis=1)  # the highest power is still zero here
+        raised[:, i + 1] += offset * rows[:, i] + slope * times_t
+        raised[:, i] += (1 - offset) * rows[:, i] - slope * times_t
     return raised
 
 

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.jet import ChainFactor, chain_adjoint, chain_factors, compose, product, product_adjoint
+from kanpde.jet import ChainFactor, argument_adjoint, chain_factors, compose, product, product_adjoint
 from kanpde.multiindex import DerivativeSet
 from kanpde.network.basis import ACTIVATIONS, Basis
+from kanpde.network.edges import Edges, edges_at
 
 
 @dataclass(frozen=True)
@@ -95,59 +97,51 @@ class Tape:
     scaled: Tensor
     squash_tables: Tensor | None
     squash_factors: tuple[ChainFactor, ...]
-    data: Tensor
-    factors: tuple[ChainFactor, ...]
-    tables: tuple[Tensor, ...]
-    features: Tensor
+    edges: tuple[Edges, ...]
     linear: Tensor
 
 
 def expand(layer: Layer, data: Tensor, derivatives: DerivativeSet, reverse: bool) -> Tape:
-    """All that depends on the inputs alone: scaling, squash, basis tables, the features' jet (c, rows, n).
+    """All that depends on the inputs alone: scaling, squash, where on its edges each point lies.
 
     Args:
         layer: the structure.
         data: input jet, (c, inputs, n).
         derivatives: the channels.
-        reverse: tabulate one derivative more, so that adjoints can pass to the inputs.
+        reverse: prepare for adjoints that pass to the inputs, which takes one derivative more.
     """
-    order = derivatives.order + int(reverse)
     scaled = layer.scaled(data)
     squashed, tables, squash_factors = scaled, None, ()
     if layer.squash is not None:
         squash_factors = chain_factors(scaled, derivatives)
-        tables = torch.stack(ACTIVATIONS[layer.squash](scaled[0], order))
+        tables = torch.stack(ACTIVATIONS[layer.squash](scaled[0], derivatives.order + int(reverse)))
         squashed = compose(squash_factors, tables, len(derivatives))
-    factors = chain_factors(squashed, derivatives)
-    basis_tables = tuple(e.basis.tables(squashed[0, list(e.inputs)], order) for e in layer.expansions)
-    features = _features(layer, factors, basis_tables, data)
-    return Tape(scaled, tables, squash_factors, squashed, factors, basis_tables, features, features[:, :0])
+    edges = tuple(edges_at(e.basis, _inputs(squashed, e), derivatives, reverse) for e in layer.expansions)
+    return Tape(scaled, tables, squash_factors, edges, scaled[:, :0])
 
 
-def _features(
-    layer: Layer, factors: Sequence[ChainFactor], tables: Sequence[Tensor], data: Tensor
-) -> Tensor:
-    channels, _, n = data.shape
-    features = data.new_empty((channels, layer.rows, n))
-    start = 0
-    for expansion, table in zip(layer.expansions, tables, strict=True):
-        own = tuple(_select(factor, expansion.inputs) for factor in factors)
-        block = compose(own, table, channels)
-        features[:, start : start + expansion.rows] = block.flatten(1, 2)
-        start += expansion.rows
-    if layer.bias:
-        features[:, -1] = 0.0
-        features[0, -1] = 1.0
-    return features
+def _inputs(data: Tensor, expansion: Expansion) -> Tensor:
+    """One expansion's inputs of a jet (c, inputs, n)."""
+    inputs = list(expansion.inputs)
+    return data if inputs == list(range(data.shape[1])) else data[:, inputs]
 
 
-def _select(factor: ChainFactor, inputs: Sequence[int]) -> ChainFactor:
-    return factor if factor.value is None else replace(factor, value=factor.value[list(inputs)])
+def coefficient_blocks(layer: Layer, coefficients: Tensor) -> list[Tensor]:
+    """Views of C (columns, rows, ...) for each expansion: (columns, inputs, size, ...); the bias has the last row."""
+    sizes = [expansion.rows for expansion in layer.expansions]
+    parts = coefficients[:, : sum(sizes)].split(sizes, dim=1)
+    shapes = [(len(expansion.inputs), expansion.basis.size) for expansion in layer.expansions]
+    return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def mix(layer: Layer, coefficients: Tensor, tape: Tape, derivatives: DerivativeSet) -> tuple[Tensor, Tape]:
     """The linear map and the multiplication nodes: the layer's output jet (c, outputs, n), and the tape with it."""
-    linear = coefficients @ tape.features
+    blocks = coefficient_blocks(layer, coefficients)
+    linear = tape.edges[0].mix(blocks[0])
+    for edges, block in zip(tape.edges[1:], blocks[1:], strict=True):
+        linear += edges.mix(block)
+    if layer.bias:
+        linear[0] += coefficients[:, -1:]
     tape = replace(tape, linear=linear)
     if not layer.products:
         return linear, tape
@@ -179,17 +173,10 @@ def linear_adjoint(layer: Layer, adjoint: Tensor, tape: Tape, derivatives: Deriv
 
 def input_adjoint(layer: Layer, coefficients: Tensor, adjoint: Tensor, tape: Tape) -> Tensor:
     """Adjoint of the input jet (c, inputs, n) from that of the linear outputs (c, columns, n)."""
-    features = coefficients.T @ adjoint
-    sensitivities = [torch.empty_like(tape.data[0]) for _ in tape.factors]
-    value = torch.zeros_like(tape.data[0])
-    start = 0
-    for expansion, table in zip(layer.expansions, tape.tables, strict=True):
-        block = features[:, start : start + expansion.rows]
-        block = block.unflatten(1, (len(expansion.inputs), expansion.basis.size))
-        _reverse_expansion(expansion, block, table, tape.factors, sensitivities, value)
-        start += expansion.rows
-    result = chain_adjoint(tape.factors, sensitivities, tape.data)
-    result[0] += value
+    result = torch.empty_like(tape.scaled)
+    blocks = coefficient_blocks(layer, coefficients)
+    for expansion, edges, block in zip(layer.expansions, tape.edges, blocks, strict=True):
+        result[:, list(expansion.inputs)] = edges.input_adjoint(block, adjoint)
     if tape.squash_tables is not None:
         result = compose_adjoint(result, tape.squash_factors, tape.squash_tables, tape.scaled)
     if layer.half_width is not None:
@@ -197,44 +184,27 @@ def input_adjoint(layer: Layer, coefficients: Tensor, adjoint: Tensor, tape: Tap
     return result
 
 
-def _reverse_expansion(
-    expansion: Expansion,
-    adjoint: Tensor,
-    table: Tensor,
-    factors: Sequence[ChainFactor],
-    sensitivities: list[Tensor],
-    value: Tensor,
-) -> None:
-    """∂L/∂W_αm = Σ_l G_αl B_l^(m), and the value's share Σ_α,m W_αm Σ_l G_αl B_l^(m+1), of these inputs."""
-    inputs = list(expansion.inputs)
-    for k, factor in enumerate(factors):
-        sensitivity = (adjoint[factor.channel] * table[factor.order]).sum(1)
-        through = (adjoint[factor.channel] * table[factor.order + 1]).sum(1)
-        sensitivities[k][inputs] = sensitivity
-        value[inputs] += through if factor.value is None else through * factor.value[inputs]
-
-
 def compose_adjoint(adjoint: Tensor, factors: Sequence[ChainFactor], tables: Tensor, data: Tensor) -> Tensor:
     """Adjoint of `jet.compose` for one function per feature: adjoint of φ(y) (c, w, n) -> adjoint of y (c, w, n)."""
     sensitivities = [adjoint[factor.channel] * tables[factor.order] for factor in factors]
-    result = chain_adjoint(factors, sensitivities, data)
-    for factor in factors:
-        through = adjoint[factor.channel] * tables[factor.order + 1]
-        result[0] += through if factor.value is None else through * factor.value
-    return result
+    through = [adjoint[factor.channel] * tables[factor.order + 1] for factor in factors]
+    return argument_adjoint(factors, sensitivities, through, data)
 
 
-def jacobian_block(features: Tensor, adjoint: Tensor, out: Tensor) -> None:
-    """out[o, f, :] = Σ_c A[c, o, :] Φ[c, f, :]: what this layer's coefficients do to a pointwise scalar.
+def gradient(layer: Layer, adjoint: Tensor, tape: Tape) -> Tensor:
+    """Adjoint of C, (columns, rows), from that of the linear outputs (c, columns, n)."""
+    parts = [edges.gradient(adjoint).flatten(1) for edges in tape.edges]
+    if layer.bias:
+        parts.append(adjoint[0].sum(1, keepdim=True))
+    return torch.cat(parts, dim=1)
 
-    Args:
-        features: (c, rows, n).
-        adjoint: (c, columns, n) adjoint of the linear outputs.
-        out: (columns, rows, n).
-    """
-    torch.mul(adjoint[0].unsqueeze(1), features[0], out=out)
-    for channel in range(1, features.shape[0]):
-        out.addcmul_(adjoint[channel].unsqueeze(1), features[channel])
+
+def jacobian(layer: Layer, adjoint: Tensor, tape: Tape, part: slice, out: Tensor) -> None:
+    """The same for every point of a slice by itself: out (columns, rows, points)."""
+    for edges, block in zip(tape.edges, coefficient_blocks(layer, out), strict=True):
+        edges.jacobian(adjoint, part, block)
+    if layer.bias:
+        out[:, -1] = adjoint[0, :, part]
 
 
 def grown(layer: Layer, resolution: Callable[[Basis], int | None]) -> tuple[Layer, Tensor]:
@@ -242,10 +212,12 @@ def grown(layer: Layer, resolution: Callable[[Basis], int | None]) -> tuple[Laye
     expansions, blocks = [], []
     for expansion in layer.expansions:
         wanted = resolution(expansion.basis)
-        finer = expansion.basis if wanted is None or wanted <= expansion.basis.resolution else expansion.basis.refined(wanted)
+        coarse = finer = expansion.basis
+        if wanted is not None and wanted > coarse.resolution:
+            finer = coarse.refined(wanted)
         expansions.append(Expansion(expansion.inputs, finer))
-        block = torch.as_tensor(expansion.basis.embedding(finer)) if finer != expansion.basis else torch.eye(finer.size)
-        blocks.extend([block.to(torch.float64)] * len(expansion.inputs))
+        block = np.eye(finer.size) if finer == coarse else coarse.embedding(finer)
+        blocks.extend([torch.as_tensor(block, dtype=torch.float64)] * len(expansion.inputs))
     if layer.bias:
         blocks.append(torch.ones(1, 1, dtype=torch.float64))
     return replace(layer, expansions=tuple(expansions)), torch.block_diag(*blocks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,18 +83,16 @@ class Network(torch.nn.Module):
         return _SweepFunction.apply(self, derivatives, points, *self.coefficients)
 
     def prepare(self, points: Tensor, derivatives: DerivativeSet) -> Tape:
-        """The first layer's features at fixed points: they depend on no coefficient, so compute them once."""
+        """The first layer's edges at fixed points: they depend on no coefficient, so prepare them once."""
         return rules.expand(self.layers[0], coordinates_jet(points, derivatives), derivatives, reverse=False)
 
-    def sweep(
-        self, prepared: Tape, derivatives: DerivativeSet, coefficients: Sequence[Tensor] | None = None
-    ) -> Sweep:
+    def sweep(self, prepared: Tape, derivatives: DerivativeSet, coefficients: Sequence[Tensor] | None = None) -> Sweep:
         """One forward pass of the jet from prepared points; `coefficients` replace the network's own."""
         used = [c.detach() for c in (self.coefficients if coefficients is None else coefficients)]
         output, tape = rules.mix(self.layers[0], used[0], prepared, derivatives)
         tapes = [tape]
         for layer, coefficient in zip(self.layers[1:], used[1:], strict=True):
-            tape = rules.expand(layer, output, derivatives, reverse=True)
+            tape = rules.expand(layer, output, derivatives, reverse)
             output, tape = rules.mix(layer, coefficient, tape, derivatives)
             tapes.append(tape)
         return Sweep(self.layers, tuple(used), derivatives, tuple(tapes), output)
@@ -147,31 +145,36 @@ class Sweep:
                 adjoint = rules.input_adjoint(self.layers[k], self.coefficients[k], own, self.tapes[k])
         return adjoints
 
-    def jacobian(self, adjoint: Tensor, out: Tensor | None = None) -> Tensor:
+    def jacobian(self, adjoint: Tensor) -> Tensor:
         """Rows of Jᵀ: (P, n), derivative of the pointwise scalar Σ_co A[c, o, n] · output[c, o, n] by coefficients."""
-        n = adjoint.shape[-1]
-        if out is None:
-            out = adjoint.new_empty((sum(c.numel() for c in self.coefficients), n))
-        start = 0
-        for tape, own, c in zip(self.tapes, self.linear_adjoints(adjoint), self.coefficients, strict=True):
-            block = out[start : start + c.numel()].view(*c.shape, n)
-            rules.jacobian_block(tape.features, own, block)
-            start += c.numel()
-        return out
+        return next(self.jacobian_blocks(adjoint, adjoint.shape[-1]))
+
+    def jacobian_blocks(self, adjoint: Tensor, size: int) -> Iterator[Tensor]:
+        """The same for at most `size` points at a time, in their order."""
+        adjoints, n = self.linear_adjoints(adjoint), adjoint.shape[-1]
+        for start in range(0, n, size):
+            part = slice(start, min(start + size, n))
+            out = adjoint.new_empty((sum(c.numel() for c in self.coefficients), part.stop - start))
+            blocks = out.split([c.numel() for c in self.coefficients])
+            for layer, tape, own, c, block in zip(
+                self.layers, self.tapes, adjoints, self.coefficients, blocks, strict=True
+            ):
+                rules.jacobian(layer, own, tape, part, block.view(*c.shape, -1))
+            yield out
 
     def gradient(self, adjoint: Tensor) -> list[Tensor]:
         """The same summed over points: one (columns, rows) matrix a layer."""
-        return [
-            torch.einsum("con,cfn->of", own, tape.features)
-            for own, tape in zip(self.linear_adjoints(adjoint), self.tapes, strict=True)
-        ]
+        adjoints = self.linear_adjoints(adjoint)
+        return [rules.gradient(*each) for each in zip(self.layers, adjoints, self.tapes, strict=True)]
 
 
 class _SweepFunction(torch.autograd.Function):
     """A sweep for autograd: forward is the jet, backward the hand-written adjoint."""
 
     @staticmethod
-    def forward(ctx: Any, network: Network, derivatives: DerivativeSet, points: Tensor, *coefficients: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, network: Network, derivatives: DerivativeSet, points: Tensor, *coefficients: Tensor
+    ) -> Tensor:
         prepared = network.prepare(points.detach(), derivatives)
         ctx.sweep = network.sweep(prepared, derivatives, coefficients)
         return ctx.sweep.output
