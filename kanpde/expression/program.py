@@ -64,11 +64,8 @@ class Program:
     def bind(self, known: Mapping[int, Array], xp: ModuleType) -> BoundProgram:
         """Evaluate once all that depends on the arguments at the positions `known` only; the others come later."""
         slots = _constants(self.nodes)
-        slots |= {
-            i: known[int(n.value)] for i, n in enumerate(self.nodes) if n.operation == "argument" and n.value in known
-        }
+        slots |= _arguments(self.nodes, known)
         ready, pending = _partition(self.nodes, slots)
-        # No dtype is known before the first array: without one there is nothing but constants to run.
         _run(self.nodes, ready, slots, Backend.of(xp, list(known.values())))
         free = tuple(i for i in range(self.n_arguments) if i not in known)
         kept = {j for i in pending for j in self.nodes[i].operands} | set(self.outputs)
@@ -287,6 +284,10 @@ class _Builder:
         result = self.visit(sp.nan)
         for branch in reversed(expression.args):
             value, condition = branch.args
+            # Decided here: an operation on constants alone would not know the dtype of the values.
+            if condition == sp.true:
+                result = self.visit(value)
+                continue
             result = self._node("where", (self.visit(condition), self.visit(value), result))
         return result
 
