@@ -26,6 +26,8 @@ Jet = Callable[[Array, Sequence[JetVariable]], Array]
 N_POINTS = {1: 256, 2: 512, 3: 512}
 # A residual that is small beside the terms of the correction itself need not be reproduced: this part of the terms counts.
 NEGLIGIBLE = 0.01
+# Second derivatives of a spline with 64 intervals carry a rounding error of about 1e-11 of their size.
+ROUNDING = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,13 @@ class CheckedField:
         """(n,) F of the field."""
         return self.linearised[0]
 
+    @cached_property
+    def terms(self) -> float:
+        """Size of what cancels in the residual: its linear terms and what is left of it without them."""
+        products = [g * v for g, v in zip(self.linearised[1:], self.values, strict=True)]
+        rest = self.residual - sum(products) if products else self.residual
+        return max([rms(rest), *map(rms, products)])
+
     def between(self, grid: Grid, nodal: Array) -> float:
         """How far the interpolant of the nodal residual (N,) is from the residual, relative to its size."""
         norm = rms(self.residual)
@@ -106,13 +115,19 @@ class CheckedField:
         if self.check.extent is None:
             floor = NEGLIGIBLE * max((rms(t) for t in terms), default=0.0)
         else:
-            floor = self._boundary_floor(correction)
+            floor = self._of_size(rms(correction.values))
+        if rms(corrected) <= ROUNDING * self.terms:
+            return 0.0
         scale = max(rms(self.residual), floor)
         return rms(corrected) / scale if scale else float(rms(corrected) > 0.0)
 
-    def _boundary_floor(self, correction: GridFunction) -> float:
-        """The residual of a condition that would change the solution as much as the correction does."""
-        size = rms(correction.values)
+    def at_rounding(self, size: float) -> bool:
+        """Whether the residual is rounding beside the terms that cancel in it, for a solution of this size."""
+        terms = self.terms if self.check.extent is None else max(self.terms, self._of_size(size))
+        return rms(self.residual) <= ROUNDING * terms
+
+    def _of_size(self, size: float) -> float:
+        """The residual of a condition that would change the solution by as much."""
         extent = self.check.extent or 1.0
         pairs = zip(self.check.operator.jet, self.linearised[1:], strict=True)
         return max((rms(g) * size / extent ** sum(v.derivative) for v, g in pairs), default=0.0)

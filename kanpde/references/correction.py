@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,7 @@ from kanpde.references.checks import Check, CheckedField, Jet, checks_of
 from kanpde.references.function import GridFunction, distance
 from kanpde.references.grid import Grid
 from kanpde.references.linear import LinearSolver
+from kanpde.references.rounding import pointwise, rounding_bound
 from kanpde.references.spectral import SpectralGrid, Tolerances
 from kanpde.references.system import evaluate
 
@@ -144,13 +145,34 @@ class DefectSolver:
         while shape is not None and not agreed:
             attempts.append(self._attempt(shape, jet, fields))
             agreed = len(attempts) > 1 and _agree(attempts[-2], attempts[-1])
-            shape = self._larger(attempts[-1])
+            noise = len(attempts) > 1 and _at_rounding(fields, attempts[-1])
+            shape = None if noise else self._larger(attempts[-1])
         if not agreed and attempts[-1].accepted and (len(attempts) == 1 or attempts[-2].correction is None):
             # Only the largest grid resolves the residual: a somewhat smaller one is its witness.
             attempts.insert(-1, self._attempt(_scaled(attempts[-1].shape, 0.85), jet, fields))
             agreed = _agree(attempts[-2], attempts[-1])
         self._start = self._next_start([attempt.shape for attempt in attempts], agreed)
-        return _estimate(attempts, agreed, time.perf_counter() - clock)
+        estimate = _estimate(attempts, agreed)
+        if not agreed:
+            estimate = self._without_grid(estimate, attempts[-1], fields)
+        return replace(estimate, seconds=time.perf_counter() - clock)
+
+    def _without_grid(
+        self, estimate: DefectEstimate, last: _Attempt, fields: Sequence[CheckedField]
+    ) -> DefectEstimate:
+        """What else can be said: a bound at rounding, the error itself where an equation has no derivatives."""
+        try:
+            if _at_rounding(fields, last):
+                absolute = rounding_bound(self.problem, fields)
+                reason = "the residual is at rounding; the estimate is an upper bound"
+                return _replaced(estimate, absolute, last.norm, reason)
+            if self.problem.order == 0 and not self.problem.conditions:
+                found = pointwise(self.problem, fields[0].jet)
+                if found is not None:
+                    return _replaced(estimate, *found, "no grid resolves the residual; the estimate is by sampling")
+        except ProblemError as error:
+            return replace(estimate, reason=f"{estimate.reason}; {error}")
+        return estimate
 
     def _next_start(self, shapes: Sequence[tuple[int, ...]], agreed: bool) -> tuple[int, ...]:
         """Where the next search starts: two grids before the last, one before the start if that one sufficed."""
@@ -163,6 +185,8 @@ class DefectSolver:
             self._levels[shape] = _Level(SpectralGrid(self.problem, shape))
         level = self._levels[shape]
         base, grid = level.sampled(jet), level.collocation.grid
+        values = [base[JetVariable(c, (0,) * len(shape))] for c in range(len(self.problem.unknowns))]
+        field_ = np.stack(values, axis=-1).reshape(*shape, -1)
         residuals = tuple(
             evaluate(operator, grid.points, np.array([base[v] for v in operator.jet]).reshape(-1, grid.size), None)[0]
             for operator in self.problem.operators
@@ -172,16 +196,14 @@ class DefectSolver:
         between = max(f.between(grid, r) for f, r in zip(fields, residuals, strict=False))
         if between > 3 * RESOLVED:
             reason = f"the residual differs from its interpolant between the nodes by {between:.0%}"
-            return _Attempt(grid, residuals, None, 0.0, reason)
+            return _Attempt(grid, residuals, None, grid.norm(field_), reason)
         try:
             correction = level.correct(base)
         except ProblemError as error:
-            return _Attempt(grid, residuals, None, 0.0, str(error).rstrip("."))
+            return _Attempt(grid, residuals, None, grid.norm(field_), str(error).rstrip("."))
         worst = max(f.remainder(correction) for f in fields)
         reason = "" if worst <= RESOLVED else f"the corrected field keeps {worst:.0%} of a residual at independent points"
-        values = [base[JetVariable(c, (0,) * len(shape))] for c in range(len(self.problem.unknowns))]
-        corrected = np.stack(values, axis=-1).reshape(*shape, -1) + correction.values
-        return _Attempt(grid, residuals, correction, grid.norm(corrected), reason)
+        return _Attempt(grid, residuals, correction, grid.norm(field_ + correction.values), reason)
 
     def _larger(self, attempt: _Attempt) -> tuple[int, ...] | None:
         """The next grid: more nodes along the axes where the residual is resolved least; None at the limit."""
@@ -194,6 +216,12 @@ class DefectSolver:
             min(int(np.ceil(n * (GROWTH if grow else 1.1))), last) for n, grow in zip(shape, poor, strict=True)
         )
         return larger if any(n > m for n, m, grow in zip(larger, shape, poor, strict=True) if grow) else None
+
+
+def _at_rounding(fields: Sequence[CheckedField], attempt: _Attempt) -> bool:
+    """Whether every residual is rounding: a finer grid would resolve nothing but noise."""
+    size = attempt.norm / float(np.sqrt(np.sum(attempt.grid.quadrature[1])))
+    return all(field.at_rounding(size) for field in fields)
 
 
 def _scaled(shape: tuple[int, ...], factor: float) -> tuple[int, ...]:
@@ -219,14 +247,20 @@ def _agree(coarse: _Attempt, fine: _Attempt) -> bool:
     return distance(coarse.correction, fine.correction) <= AGREEMENT
 
 
-def _estimate(attempts: Sequence[_Attempt], trusted: bool, seconds: float) -> DefectEstimate:
+def _estimate(attempts: Sequence[_Attempt], trusted: bool) -> DefectEstimate:
     best = attempts[-1]
     shapes = tuple(attempt.shape for attempt in attempts)
     if best.correction is None:
-        return DefectEstimate(None, float("nan"), None, False, _blame(attempts), shapes, seconds)
+        return DefectEstimate(None, float("nan"), None, False, _blame(attempts), shapes, 0.0)
     absolute = best.correction.norm
     relative = absolute / best.norm if best.norm else None
-    return DefectEstimate(best.correction, absolute, relative, trusted, "" if trusted else _blame(attempts), shapes, seconds)
+    return DefectEstimate(best.correction, absolute, relative, trusted, "" if trusted else _blame(attempts), shapes, 0.0)
+
+
+def _replaced(estimate: DefectEstimate, absolute: float, norm: float, reason: str) -> DefectEstimate:
+    """A trusted estimate without a correction."""
+    relative = absolute / norm if norm else None
+    return replace(estimate, correction=None, absolute=absolute, relative=relative, trusted=True, reason=reason)
 
 
 def _blame(attempts: Sequence[_Attempt]) -> str:

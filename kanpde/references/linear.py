@@ -51,9 +51,8 @@ class LinearSolver:
 
     @property
     def _small(self) -> bool:
-        return self.system.layout.size <= (400 if self._spectral else 3000) or (
-            not self._spectral and len(self.system.grid.axes) == 1
-        )
+        """Whether a factorisation is the fastest way: on a line, and up to some hundred or thousand unknowns."""
+        return len(self.system.grid.axes) == 1 or self.system.layout.size <= (400 if self._spectral else 3000)
 
     @cached_property
     def _spectral(self) -> bool:

@@ -16,11 +16,11 @@ from kanpde.operator import JetVariable
 from kanpde.problem import Problem
 from kanpde.references.axes import Axis, ChebyshevAxis, FourierAxis, RadauAxis
 from kanpde.references.grid import Grid
-from kanpde.references.layout import Layout, layout
+from kanpde.references.layout import EQUATION, Layout, equation_of_unknown, layout
 from kanpde.references.linear import LinearSolver
 from kanpde.references.marching import Instant, completed, initial_instant, slab_history, time_orders, time_position
 from kanpde.references.newton import solve_on_grid
-from kanpde.references.system import jet_variables
+from kanpde.references.system import jet_variables, linearise
 
 Array = np.ndarray
 Jet = Mapping[JetVariable, Array]
@@ -107,6 +107,23 @@ class SpectralGrid:
         if instant is not None and self.position is not None:
             values = completed(self.rows.grid, values, instant, self.position, time_orders(self.problem))
         return np.ascontiguousarray(values), solution.last_step, solution.solver
+
+    def respond(self, base: Jet, source: Array) -> Array:
+        """e (c, N) with L e = source (c, N) in the equations, L linearised at a field, and homogeneous conditions."""
+        instant = self._instant(base)
+        zero = None if instant is None else {key: np.zeros_like(values) for key, values in instant.items()}
+        system = linearise(self.rows, self._known(base, zero) or {})
+        rhs = np.zeros(self.rows.size)
+        equations = equation_of_unknown(self.problem)
+        for rows in self.rows.blocks:
+            if rows.rank == EQUATION:
+                unknown = int(rows.rows[0]) // self.rows.grid.size
+                field = self._flat(source[equations[unknown]].reshape(*self.shape, 1))
+                rhs[rows.rows] = field[rows.nodes]
+        state = LinearSolver(system, 1e-4).solve(rhs).reshape(-1, *self.rows.grid.shape)
+        if self.position is not None:
+            state = np.insert(state, 0, 0.0, axis=self.position + 1)
+        return state.reshape(len(state), -1)
 
     def _flat(self, start: Array) -> Array:
         """Values at all nodes as a state of the rows: without the first instant."""
