@@ -135,6 +135,13 @@ def test_binding_evaluates_what_needs_only_the_known() -> None:
     assert sorted(operations) == ["add", "add", "multiply", "multiply"]
 
 
+def test_known_factors_come_together() -> None:
+    u = sp.Symbol("u", real=True)
+    program = Program.compile([sp.cos(x) * sp.exp(u) * sp.sin(x)], [x, u])
+    operations = [program.nodes[i].operation for i in program.bind({0: X}, np).pending]
+    assert sorted(operations) == ["exp", "multiply"]
+
+
 def test_a_bound_program_counts_its_values() -> None:
     bound = Program.compile([x + y], [x, y]).bind({0: X}, np)
     with pytest.raises(ProblemError, match="takes 1 values, 2"):
@@ -199,7 +206,13 @@ def test_tree_there_and_back(expression: sp.Basic) -> None:
     assert type(again) is type(expression)
 
 
-def test_trees_do_not_depend_on_the_order_of_terms() -> None:
+@pytest.mark.parametrize("kind", [sp.Add, sp.Mul, sp.Max, sp.And])
+def test_trees_do_not_depend_on_the_order_of_terms(kind: type[sp.Basic]) -> None:
+    a, b = (x < 0, y < 0) if kind is sp.And else (x, y)
+    assert to_tree(kind(a, b, evaluate=False)) == to_tree(kind(b, a, evaluate=False))
+
+
+def test_trees_are_the_same_in_every_process() -> None:
     script = (
         "import json, sympy as sp; from kanpde.expression import to_tree; a, b, c = sp.symbols('a b c');"
         "e = a*b + sp.sin(c)*b + sp.Max(a, b, c) + sp.Piecewise((a, (a < b) & (b < c)), (c, True));"
