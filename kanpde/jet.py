@@ -12,7 +12,7 @@ a product by Leibniz. Each rule has its adjoint beside it, so that reverse passe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class ChainFactor:
     order: int
     terms: tuple[ChainTerm, ...]
     value: Tensor | None
-    features: slice = slice(None)
+    features: slice = field(default_factory=lambda: slice(None))
 
 
 def chain_factors(data: Tensor, derivatives: DerivativeSet) -> tuple[ChainFactor, ...]:

@@ -111,7 +111,8 @@ def expand(layer: Layer, data: Tensor, derivatives: DerivativeSet, reverse: bool
         reverse: prepare for adjoints that pass to the inputs, which takes one derivative more.
     """
     scaled = layer.scaled(data)
-    squashed, tables, squash_factors = scaled, None, ()
+    squashed, tables = scaled, None
+    squash_factors: tuple[ChainFactor, ...] = ()
     if layer.squash is not None:
         squash_factors = chain_factors(scaled, derivatives)
         tables = torch.stack(ACTIVATIONS[layer.squash](scaled[0], derivatives.order + int(reverse)))

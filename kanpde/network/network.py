@@ -86,8 +86,21 @@ class Network(torch.nn.Module):
         """The first layer's edges at fixed points: they depend on no coefficient, so prepare them once."""
         return rules.expand(self.layers[0], coordinates_jet(points, derivatives), derivatives, reverse=False)
 
-    def sweep(self, prepared: Tape, derivatives: DerivativeSet, coefficients: Sequence[Tensor] | None = None) -> Sweep:
-        """One forward pass of the jet from prepared points; `coefficients` replace the network's own."""
+    def sweep(
+        self,
+        prepared: Tape,
+        derivatives: DerivativeSet,
+        coefficients: Sequence[Tensor] | None = None,
+        reverse: bool = True,
+    ) -> Sweep:
+        """One forward pass of the jet from prepared points, and what its reverse needs.
+
+        Args:
+            prepared: by `prepare`, for the same channels.
+            derivatives: the channels.
+            coefficients: in place of the network's own.
+            reverse: whether adjoints will be asked for; values alone are cheaper.
+        """
         used = [c.detach() for c in (self.coefficients if coefficients is None else coefficients)]
         output, tape = rules.mix(self.layers[0], used[0], prepared, derivatives)
         tapes = [tape]
