@@ -2,6 +2,15 @@
 
 from .correction import DefectEstimate, DefectSolver, correct
 from .function import GridFunction
+from .library import best_conventional, find_reference
 from .reference import reference
 
-__all__ = ["DefectEstimate", "DefectSolver", "GridFunction", "correct", "reference"]
+__all__ = [
+    "DefectEstimate",
+    "DefectSolver",
+    "GridFunction",
+    "best_conventional",
+    "correct",
+    "find_reference",
+    "reference",
+]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from kanpde.errors import StoreError
 from kanpde.multiindex import MultiIndex
+from kanpde.references import storage
 from kanpde.references.grid import Grid
 
 Array = np.ndarray
@@ -28,6 +31,7 @@ class GridFunction:
         seconds: wall time of the computation.
         tolerance: relative accuracy of the algebraic solution.
         name, text, signature: the problem that it solves; provenance: versions, date, machine.
+        n_space: how many coordinates are spatial; time and parameters follow.
     """
 
     grid: Grid
@@ -43,6 +47,7 @@ class GridFunction:
     text: str = ""
     signature: str = ""
     provenance: dict[str, str] = field(default_factory=dict)
+    n_space: int = 0
 
     @property
     def axes(self) -> tuple[Array, ...]:
@@ -62,6 +67,30 @@ class GridFunction:
     def __call__(self, points: Array) -> Array:
         """Interpolated values (n, c) at points (n, d), with an order that matches the differences."""
         return self.grid.interpolate(self.values, np.asarray(points, dtype=float))
+
+    def save(self, path: str | Path) -> Path:
+        """Write an HDF5 file with named dimension scales, atomically, and an XDMF file beside it.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        facts = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("grid", "values")}
+        return storage.write(path, self.grid, self.values, {**facts, "spacing": self.spacing})
+
+    @classmethod
+    def load(cls, path: str | Path) -> GridFunction:
+        """Read a stored grid function; its values are bit-identical.
+
+        Raises:
+            StoreError: no such file, damaged, or not a stored reference.
+        """
+        grid, values, facts = storage.read(path)
+        known = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        try:
+            names = {name: tuple(known.pop(name)) for name in ("unknowns", "coordinates")}
+            return cls(grid, values, **names, **known)
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"{path} is damaged: {error}.") from error
 
     def derivative(self, alpha: MultiIndex, unknown: int = 0) -> GridFunction:
         """D^α of one unknown, differentiated on the grid."""

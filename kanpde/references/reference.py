@@ -69,6 +69,7 @@ def reference(problem: Problem, shape: Sequence[int] | None = None, order: Order
         text=problem.text,
         signature=problem.signature,
         provenance=provenance(),
+        n_space=len(problem.domain.space),
         seconds=time.perf_counter() - clock,
     )
 
