@@ -23,8 +23,9 @@ from kanpde.residual import MEMORY, ResidualSystem
 
 SAFETY = 1.5  # converged means SAFETY · estimate ≤ rtol
 SCOUTING = 12  # steps that each candidate gets before the best is kept
-WINDOW = 8  # iterations over which progress is judged
-PROGRESS = 1.5  # the loss must fall by this factor over a window, or the stage ends
+FEWEST = 15  # steps before a stage is judged: damping may have to rise first
+PATIENCE = (8, 1.5)  # the loss must fall by this factor over so many steps, or the next stage begins
+LAST_PATIENCE = (25, 1.1)  # the same where no finer stage follows
 REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
 
 Row = dict[str, Any]
@@ -162,7 +163,7 @@ class Run:
             state = engine.step(system, state)
             losses.append(state.loss)
             self._record(k, network, state, math.sqrt(2 * state.loss))
-            if state.status is not Status.RUNNING or self.late or _stalled(losses):
+            if state.status is not Status.RUNNING or self.late or _stalled(losses, last=k == len(self.stages) - 1):
                 break
             if self.ratio * math.sqrt(2 * state.loss) * SAFETY <= self.wishes.rtol and self._estimated(state.loss):
                 break
@@ -228,8 +229,9 @@ class Run:
         )
 
 
-def _stalled(losses: Sequence[float]) -> bool:
-    return len(losses) > WINDOW and losses[-1 - WINDOW] < PROGRESS * losses[-1]
+def _stalled(losses: Sequence[float], last: bool) -> bool:
+    window, factor = LAST_PATIENCE if last else PATIENCE
+    return len(losses) > max(window, FEWEST) and losses[-1 - window] < factor * losses[-1]
 
 
 def not_finite(system: ResidualSystem, network: Network) -> str:
