@@ -1,4 +1,4 @@
-"""References: grid differences and collocation from the same normal form, and the estimate of a field's error (no torch)."""
+"""References: grid differences and collocation from the same normal form, and the engine of the error estimate."""
 
 from .correction import DefectEstimate, DefectSolver, correct
 from .function import GridFunction

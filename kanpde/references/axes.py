@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -12,7 +12,7 @@ from scipy import sparse
 from kanpde.references import stencils
 
 Array = np.ndarray
-Matrix = Array | sparse.csr_array
+Matrix: TypeAlias = np.ndarray | sparse.csr_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,31 +30,32 @@ class LocalWeights:
 
 
 class Axis(Protocol):
-    """A coordinate of a grid.
-
-    nodes: (N,) ascending. kind and order are stored with a grid function; order 0 stands for spectral accuracy.
-    period is None unless the coordinate wraps (the last point is then left out of the nodes).
-    """
+    """A coordinate of a grid."""
 
     @property
-    def nodes(self) -> Array: ...
+    def nodes(self) -> Array:
+        """(N,) ascending nodes."""
+
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What is stored to make the axis again."""
+
     @property
-    def order(self) -> int: ...
+    def order(self) -> int:
+        """Declared order of convergence, 0 for spectral accuracy."""
+
     @property
-    def period(self) -> float | None: ...
+    def period(self) -> float | None:
+        """Length of a coordinate that wraps, whose last point is then left out of the nodes."""
+
     def matrix(self, derivative: int) -> Matrix:
         """(N, N) matrix of the `derivative`-th derivative at the nodes."""
-        ...
 
     def interpolation(self, points: Array) -> LocalWeights:
         """Weights of interpolation to points (n,) within the interval."""
-        ...
 
     def quadrature(self) -> tuple[Array, Array]:
         """Points and weights that integrate the square of the interpolant closely, most of them between the nodes."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +135,7 @@ class DifferenceAxis:
 
 @dataclass(frozen=True, eq=False)
 class ChebyshevAxis:
-    """Polynomial collocation at Chebyshev-Gauss-Lobatto points: spectral accuracy (Trefethen, Spectral Methods, ch. 6)."""
+    """Polynomial collocation at Chebyshev-Gauss-Lobatto points (Trefethen, Spectral Methods in MATLAB, ch. 6)."""
 
     lower: float
     upper: float

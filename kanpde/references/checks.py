@@ -1,7 +1,7 @@
 """Independent points at which a corrected field must satisfy the equations and the conditions.
 
-A grid that is too coarse for a residual makes a correction that cancels an alias of it; away from the nodes the corrected
-field then keeps the residual, and more.
+A grid that is too coarse for a residual makes a correction that cancels an alias of it; away from the nodes the
+corrected field then keeps the residual, and more.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Jet = Callable[[Array, Sequence[JetVariable]], Array]
 
 # How many points in the interior, by dimension; a quarter of that on each piece of the boundary.
 N_POINTS = {1: 256, 2: 512, 3: 512}
-# A residual that is small beside the terms of the correction itself need not be reproduced: this part of the terms counts.
+# A residual that is small beside the terms of the correction need not be reproduced: this part of them counts.
 NEGLIGIBLE = 0.01
 # Second derivatives of a spline with 64 intervals carry a rounding error of about 1e-11 of their size.
 ROUNDING = 1e-11
@@ -34,8 +34,8 @@ ROUNDING = 1e-11
 class Check:
     """One operator on independent points: of the interior, or of a piece of a condition's region.
 
-    points: (n, d); normals: (n, d_space) or None; extent: the length over which an error of the solution turns into one of
-    its derivatives, None in the interior.
+    points: (n, d); normals: (n, d_space) or None; extent: the length over which an error of the solution turns into one
+    of its derivatives, None in the interior.
     """
 
     operator: DifferentialOperator

@@ -1,7 +1,7 @@
 """The engine of the error estimate: the linearised operator against the residual of a field, L e = -F(u), B e = -B(u).
 
-The grid grows until the corrected field u + e satisfies the equations at independent points, where an aliased residual is
-found out, and two grids must agree. What fails either is returned as untrusted, with the reason.
+The grid grows until the corrected field u + e satisfies the equations at independent points, where an aliased residual
+is found out, and two grids must agree. What fails either is returned as untrusted, with the reason.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Level:
         return dict(zip(self.collocation.variables, np.ascontiguousarray(table.T), strict=True))
 
     def correct(self, base: dict[JetVariable, Array]) -> GridFunction:
-        """e such that the rows vanish at u + e."""
+        """The e for which the rows vanish at u + e."""
         problem = self.collocation.problem
         values, _, solver = self.collocation.solve(base, None, TOLERANCES, self.solver)
         self.solver = solver if problem.is_linear else None
@@ -121,7 +121,7 @@ class DefectSolver:
     def __post_init__(self) -> None:
         name, dimension = self.problem.name, self.problem.domain.dimension
         if dimension not in FIRST:
-            raise ProblemError(f"{name} has {dimension} coordinates; the error estimate by collocation takes up to three.")
+            raise ProblemError(f"{name} has {dimension} coordinates; the error estimate takes up to three.")
         if self.problem.parameters:
             raise ProblemError(f"{name} has unknown scalars; give them values to estimate the error.")
 
@@ -157,9 +157,7 @@ class DefectSolver:
             estimate = self._without_grid(estimate, attempts[-1], fields)
         return replace(estimate, seconds=time.perf_counter() - clock)
 
-    def _without_grid(
-        self, estimate: DefectEstimate, last: _Attempt, fields: Sequence[CheckedField]
-    ) -> DefectEstimate:
+    def _without_grid(self, estimate: DefectEstimate, last: _Attempt, fields: Sequence[CheckedField]) -> DefectEstimate:
         """What else can be said: a bound at rounding, the error itself where an equation has no derivatives."""
         try:
             if _at_rounding(fields, last):
@@ -176,7 +174,8 @@ class DefectSolver:
 
     def _next_start(self, shapes: Sequence[tuple[int, ...]], agreed: bool) -> tuple[int, ...]:
         """Where the next search starts: two grids before the last, one before the start if that one sufficed."""
-        start = _scaled(shapes[0], 1 / GROWTH) if agreed and len(shapes) == 2 else shapes[max(0, len(shapes) - 2 - (not agreed))]
+        back = 2 if agreed else 3
+        start = _scaled(shapes[0], 1 / GROWTH) if agreed and len(shapes) == 2 else shapes[max(0, len(shapes) - back)]
         first = FIRST[len(start)]
         return tuple(max(n, first) for n in start)
 
@@ -202,7 +201,7 @@ class DefectSolver:
         except ProblemError as error:
             return _Attempt(grid, residuals, None, grid.norm(field_), str(error).rstrip("."))
         worst = max(f.remainder(correction) for f in fields)
-        reason = "" if worst <= RESOLVED else f"the corrected field keeps {worst:.0%} of a residual at independent points"
+        reason = "" if worst <= RESOLVED else f"the corrected field keeps {worst:.0%} of a residual elsewhere"
         return _Attempt(grid, residuals, correction, grid.norm(field_ + correction.values), reason)
 
     def _larger(self, attempt: _Attempt) -> tuple[int, ...] | None:
@@ -254,7 +253,8 @@ def _estimate(attempts: Sequence[_Attempt], trusted: bool) -> DefectEstimate:
         return DefectEstimate(None, float("nan"), None, False, _blame(attempts), shapes, 0.0)
     absolute = best.correction.norm
     relative = absolute / best.norm if best.norm else None
-    return DefectEstimate(best.correction, absolute, relative, trusted, "" if trusted else _blame(attempts), shapes, 0.0)
+    reason = "" if trusted else _blame(attempts)
+    return DefectEstimate(best.correction, absolute, relative, trusted, reason, shapes, 0.0)
 
 
 def _replaced(estimate: DefectEstimate, absolute: float, norm: float, reason: str) -> DefectEstimate:

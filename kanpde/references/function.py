@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,10 +86,10 @@ class GridFunction:
             StoreError: no such file, damaged, or not a stored reference.
         """
         grid, values, facts = storage.read(path)
-        known = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        known: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
         try:
-            names = {name: tuple(known.pop(name)) for name in ("unknowns", "coordinates")}
-            return cls(grid, values, **names, **known)
+            known |= {name: tuple(known[name]) for name in ("unknowns", "coordinates")}
+            return cls(grid, values, **known)
         except (KeyError, TypeError) as error:
             raise StoreError(f"{path} is damaged: {error}.") from error
 

@@ -1,8 +1,8 @@
 """Which equation or condition is imposed at which node of a grid: one row for every unknown at every node.
 
-A condition on a face replaces the equation in the node on the face, a second condition on the same face (the slope of a
-clamped beam, u_t of a wave) replaces it in the neighbour of that node. Where faces meet, a prescribed value wins over an
-initial value, that over an initial rate, that over conditions with derivatives; equals are averaged.
+A condition on a face replaces the equation in the node on the face, a second condition on the same face (the slope of
+a clamped beam) replaces it in the neighbour of that node. Where faces meet, a prescribed value wins over an initial
+value, that over an initial rate, that over conditions with derivatives; equals are averaged.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Face(NamedTuple):
 class Rows:
     """Rows of the system that impose one operator.
 
-    rows: (m,) row numbers; nodes: (m,) flat grid nodes where the operator is evaluated, replaced by `sampling` (m, N) for
-    points that are no nodes; weights: (m,) share of the row; rank and face say what kind of row it is.
+    rows: (m,) row numbers; nodes: (m,) flat grid nodes where the operator is evaluated, replaced by `sampling` (m, N)
+    for points that are no nodes; weights: (m,) share of the row; rank and face say what kind of row it is.
     """
 
     operator: DifferentialOperator
@@ -86,7 +86,7 @@ def equation_of_unknown(problem: Problem) -> list[int]:
     operators, n = problem.operators, len(problem.unknowns)
     if len(operators) != n:
         raise ProblemError(
-            f"{problem.name} has {len(operators)} equations for {n} unknowns; a grid reference needs as many as unknowns."
+            f"{problem.name} has {len(operators)} equations for {n} unknowns; a grid needs as many as unknowns."
         )
     orders = [[_order(operator, unknown) for unknown in range(n)] for operator in operators]
     equations, unknowns = linear_sum_assignment(-np.array(orders, dtype=float))
@@ -101,7 +101,13 @@ def unknown_of_condition(condition: CompiledCondition) -> int:
     """The unknown whose equation a condition replaces: its target, or the one with the highest derivative."""
     if condition.target is not None:
         return condition.target.unknown
-    return max(condition.operator.jet, key=lambda v: (sum(v.derivative), -v.unknown)).unknown
+    return max(operator_of(condition).jet, key=lambda v: (sum(v.derivative), -v.unknown)).unknown
+
+
+def operator_of(condition: CompiledCondition) -> DifferentialOperator:
+    """The normal form of a condition that is not periodic."""
+    assert condition.operator is not None, "a periodic condition has no rows"
+    return condition.operator
 
 
 def rank_of_condition(condition: CompiledCondition) -> int:
@@ -109,7 +115,7 @@ def rank_of_condition(condition: CompiledCondition) -> int:
     if condition.kind == "initial":
         rate = condition.target is not None and sum(condition.target.derivative) > 0
         return INITIAL_RATE if rate else INITIAL_VALUE
-    return VALUE if condition.operator.order == 0 else DERIVATIVE
+    return VALUE if operator_of(condition).order == 0 else DERIVATIVE
 
 
 @dataclass(eq=False)
@@ -222,14 +228,12 @@ def _cut_edge(piece: BoxPiece, points: Array, bounds: Array) -> Array:
 def _condition_rows(problem: Problem, grid: Grid, unknown: int, candidates: _Candidates) -> list[Rows]:
     offset = unknown * grid.size
     return [
-        Rows(problem.conditions[k].operator, offset + rows, nodes, weights, rank, face, condition=k)
+        Rows(operator_of(problem.conditions[k]), offset + rows, nodes, weights, rank, face, condition=k)
         for k, face, rank, rows, nodes, weights in candidates.winners()
     ]
 
 
-def _pin_rows(
-    problem: Problem, grid: Grid, unknown: int, pins: list[tuple[int, Array]], free: Array
-) -> list[Rows]:
+def _pin_rows(problem: Problem, grid: Grid, unknown: int, pins: list[tuple[int, Array]], free: Array) -> list[Rows]:
     """Conditions at single points take the row of the nearest free node and interpolate to the point."""
     rows = []
     for k, point in pins:
@@ -242,7 +246,14 @@ def _pin_rows(
             sampling = sparse.kron(sampling, factor, format="csr")
         where = np.array([unknown * grid.size + node])
         rows.append(
-            Rows(problem.conditions[k].operator, where, np.array([node]), np.ones(1), DERIVATIVE,
-                 sampling=sparse.csr_array(sampling), condition=k)
+            Rows(
+                operator_of(problem.conditions[k]),
+                where,
+                np.array([node]),
+                np.ones(1),
+                DERIVATIVE,
+                sampling=sparse.csr_array(sampling),
+                condition=k,
+            )
         )
     return rows

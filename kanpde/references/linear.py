@@ -1,4 +1,4 @@
-"""Solving the linearised system: fast diagonalisation first, checked; then GMRES with it; then a direct factorisation."""
+"""Solving the linearised system: fast diagonalisation, checked; GMRES with it; then a direct factorisation."""
 
 from __future__ import annotations
 
@@ -80,8 +80,12 @@ class LinearSolver:
                 return None
             if np.linalg.norm(defect) <= self.tolerance * np.linalg.norm(solution):
                 return solution + defect
-            correction = gmres(lambda v: self._precondition(self.system.apply(v)), defect, KRYLOV_STEPS,
-                               0.5 * self.tolerance * np.linalg.norm(solution))
+            correction = gmres(
+                lambda v: self._precondition(self.system.apply(v)),
+                defect,
+                KRYLOV_STEPS,
+                0.5 * self.tolerance * float(np.linalg.norm(solution)),
+            )
             if correction is None:
                 return None
             solution = solution + correction
@@ -95,8 +99,8 @@ class LinearSolver:
             return lambda b: linalg.lu_solve(factor, b)
         if size > SPARSE_LIMIT.get(dimension, 20_000) or self._spectral:
             raise LinearSolveError(
-                f"the grid system of {size} unknowns is too large for a direct solve and its iteration does not converge; "
-                "use a smaller shape."
+                f"the grid system of {size} unknowns is too large for a direct solve, and its iteration does not"
+                " converge; use a smaller shape."
             )
         matrix = self.system.matrix().tocsc()
         try:
@@ -116,11 +120,11 @@ class LinearSolver:
         return solution
 
 
-_SINGULAR = "the problem has no unique solution on the grid (a condition is missing or it is at resonance); add a condition."
+_SINGULAR = "the problem has no unique solution on the grid: a condition is missing, or it is at resonance."
 
 
 def gmres(apply: Callable[[Array], Array], rhs: Array, steps: int, tolerance: float) -> Array | None:
-    """GMRES without restart from zero (Saad and Schultz 1986); None unless |rhs - A x| <= tolerance within the steps."""
+    """GMRES without restart from zero (Saad and Schultz 1986); None unless |rhs - A x| <= tolerance."""
     norm = float(np.linalg.norm(rhs))
     if norm <= tolerance:
         return np.zeros_like(rhs)

@@ -1,4 +1,4 @@
-"""Marching in time: slabs of implicit Radau IIA collocation, all stages at once, with the stencils of the grid in space."""
+"""Marching in time: slabs of implicit Radau IIA collocation, all stages at once, with a grid in space."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from kanpde.errors import ProblemError
 from kanpde.operator import JetVariable
 from kanpde.problem import CompiledCondition, Problem
-from kanpde.references.axes import Axis, StageAxis
 from kanpde.references import stencils
+from kanpde.references.axes import Axis, StageAxis
 from kanpde.references.grid import Grid, along
-from kanpde.references.layout import Layout, layout
+from kanpde.references.layout import Layout, layout, operator_of
 from kanpde.references.newton import solve_on_grid
 from kanpde.references.system import evaluate, jet_variables
 
@@ -150,7 +150,7 @@ def initial_instant(
     for c, order in enumerate(time_orders(problem)):
         instant[c, 0] = np.zeros(len(points))
         for j in range(order):
-            operator = _initial_condition(problem, c, j).operator
+            operator = operator_of(_initial_condition(problem, c, j))
             jet = np.zeros((1, len(points))) if base is None else base[operator.jet[0]][None]
             f, gradient = evaluate(operator, points, jet, None)
             instant[c, j] = -f / gradient

@@ -21,7 +21,7 @@ SHORTEST_STEP = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class GridSolution:
-    """State (size,) of a layout, the relative size of the last step (an estimate of the algebraic error), the last solver."""
+    """State (size,) of a layout, the relative size of the last step (about the algebraic error), the last solver."""
 
     state: Array
     last_step: float
@@ -69,7 +69,7 @@ def _jet(layout: Layout, state: Array, history: Mapping[JetVariable, Array] | No
 def same_coefficients(one: Linearised, other: Linearised) -> bool:
     """Whether two systems have the same matrix."""
     pairs = [pair for a, b in zip(one.coefficients, other.coefficients, strict=True) for pair in zip(a, b, strict=True)]
-    return all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
+    return all(a is b if a is None or b is None else np.array_equal(a, b) for a, b in pairs)
 
 
 def _newton(
@@ -119,4 +119,6 @@ def _check_finite(system: Linearised) -> None:
         row = int(np.flatnonzero(~np.isfinite(system.residual))[0])
         point = system.grid.points[row % system.grid.size]
         where = ", ".join(f"{c} = {v:.3g}" for c, v in zip(system.layout.problem.coordinates, point, strict=True))
-        raise ProblemError(f"{system.layout.problem.name} has a coefficient that is not finite at {where}; rewrite it there.")
+        raise ProblemError(
+            f"{system.layout.problem.name} has a coefficient that is not finite at {where}; rewrite it there."
+        )

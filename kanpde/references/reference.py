@@ -75,7 +75,7 @@ def reference(problem: Problem, shape: Sequence[int] | None = None, order: Order
 
 
 def relative_l2(problem: Problem, function: GridFunction) -> float:
-    """sqrt(Σ_c ∫|u_c - e_c|² / Σ_c ∫|e_c|²) against the exact solution, by quadrature of the interpolant between the nodes."""
+    """sqrt(Σ_c ∫|u_c - e_c|² / Σ_c ∫|e_c|²) against the exact solution, by quadrature between the nodes."""
     lines, weights = function.grid.quadrature
     exact = problem.exact_values(tensor_points(lines)).reshape(*weights.shape, -1)
     gap = function.grid.resample(function.values, lines) - exact
@@ -133,7 +133,7 @@ class _Differences:
         return self.problem.domain.time is not None and max(time_orders(self.problem)) > 0
 
     def axes(self, shape: Shape) -> tuple[DifferenceAxis, ...]:
-        """Equidistant axes, drawn together at the ends where equidistant high-order differences would be unstable in time."""
+        """Equidistant axes, drawn together at the ends where high orders would be unstable in time otherwise."""
         domain, periodic, axes = self.problem.domain, _periodic(self.problem), []
         for k, ((lower, upper), count) in enumerate(zip(domain.bounds.tolist(), shape, strict=True)):
             if k in periodic:
@@ -161,7 +161,7 @@ class _Differences:
         return _function(self.problem, grid, values, self.order, solution.last_step)
 
     def coarsened(self, shape: Shape) -> Shape | None:
-        """Twice the distance of the nodes, or as near to it as the stencils allow; None where nothing coarser is left."""
+        """Twice the distance of the nodes, or as near to it as the stencils allow; None where nothing is left."""
         periodic, least = _periodic(self.problem), self.order + 4
         coarse = tuple(max(n // 2 if k in periodic else (n - 1) // 2 + 1, least) for k, n in enumerate(shape))
         return coarse if all(5 * m <= 4 * n for m, n in zip(coarse, shape, strict=True)) else None
@@ -192,7 +192,9 @@ def _differences(problem: Problem, shape: Shape | None, order: int) -> GridFunct
     return replace(fine, error_estimate=max(richardson(coarse, middle, fine, ratio, order), rounding))
 
 
-def richardson(coarse: GridFunction | None, middle: GridFunction, fine: GridFunction, ratio: float, order: int) -> float:
+def richardson(
+    coarse: GridFunction | None, middle: GridFunction, fine: GridFunction, ratio: float, order: int
+) -> float:
     """Relative error of the finest of three solutions: |u_h - u_2h| / (ρ - 1).
 
     ρ is ratio^order, or the ratio of the two distances where that is smaller: before the order shows, and at rounding.

@@ -1,4 +1,4 @@
-"""What can still be said where no grid resolves a residual: at rounding level, and for equations without derivatives."""
+"""What can be said where no grid resolves a residual: at rounding level, and for equations without derivatives."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _sampled(jet: Jet, points: Array, variables: Sequence[JetVariable]) -> Array
 
 
 def pointwise(problem: Problem, jet: Jet) -> tuple[float, float] | None:
-    """|e| and |u + e| in L2 for equations without derivatives, e = -(∂F/∂u)⁻¹ F at every point; None if two samples differ.
+    """|e| and |u + e| in L2 for equations without derivatives, e = -(∂F/∂u)⁻¹ F; None if two samples differ.
 
     Raises:
         ProblemError: ∂F/∂u is singular.

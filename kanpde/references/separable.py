@@ -1,8 +1,8 @@
 """Fast diagonalisation: (Σ_k A_k + c) e = f on a tensor grid in O(N^(d+1)), one axis a factor.
 
-Each axis carries its own conditions; they eliminate the outermost nodes, the eigenvectors of what remains diagonalise all
-axes but one, and that one (time, whose matrix has no usable eigenvectors) is solved line by line (Lynch, Rice and Thomas,
-Numer. Math. 6, 1964). A linear system that is not separable is averaged along the axes and serves as a preconditioner.
+Each axis carries its own conditions; they eliminate the outermost nodes, the eigenvectors of what remains diagonalise
+all axes but one, and that one (time, whose matrix has no usable eigenvectors) is solved line by line (Lynch, Rice and
+Thomas, Numer. Math. 6, 1964). A system that is not separable is averaged along the axes and serves as a preconditioner.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Condition = tuple[int, Array, int]
 class AxisOperator:
     """One axis: a univariate operator with its conditions.
 
-    matrix: (N, N) Σ_j a_j(x) D^(j). conditions: (m, N) rows; removed: (m,) the nodes that they eliminate; faces and
-    levels: whose right-hand side each condition has (the depth of its row below the face); rank orders the filling of corners.
+    matrix: (N, N) Σ_j a_j(x) D^(j); conditions: (m, N) rows; removed: (m,) the nodes that they eliminate and whose rows
+    hold their right-hand sides; rank: the best precedence of the conditions, which orders the filling of corners.
     """
 
     matrix: Array
@@ -208,18 +208,17 @@ def _axis_conditions(
         assert rows.face is not None
         axis = rows.face.axis
         index = np.unravel_index(rows.rows - offset, grid.shape)
-        others = np.logical_and.reduce(
-            [inside[k][index[k]] for k in range(len(grid.axes)) if k != axis], initial=True
-        ) & ~inside[axis][index[axis]]
+        others = (
+            np.logical_and.reduce([inside[k][index[k]] for k in range(len(grid.axes)) if k != axis], initial=True)
+            & ~inside[axis][index[axis]]
+        )
         for removed in np.unique(index[axis][others]):
             chosen = others & (index[axis] == removed)
             row = _condition_row(grid, rows, coefficients, unknown, chosen)
             if row is None or int(removed) in found[axis]:
                 return None
             found[axis][int(removed)] = (int(removed), row, rows.rank)
-    complete = all(
-        set(found[k]) == set(np.flatnonzero(~inside[k])) for k in range(len(grid.axes))
-    )
+    complete = all(set(found[k]) == set(np.flatnonzero(~inside[k])) for k in range(len(grid.axes)))
     return [list(f.values()) for f in found] if complete else None
 
 

@@ -1,7 +1,7 @@
 """Collocation with spectral accuracy in every coordinate: Chebyshev or Fourier in space, one slab of Radau IIA in time.
 
-Time does not take Chebyshev points: with two conditions at one end their collocation of u_tt + λu has resonances that the
-equation does not have (|A⁻¹|√λ in the hundreds), while Radau IIA of any number of stages has |A⁻¹|√λ ≈ 0.55.
+Time does not take Chebyshev points: with two conditions at one end their collocation of u_tt + λu has resonances that
+the equation does not have (|A⁻¹|√λ in the hundreds), while Radau IIA of any number of stages has |A⁻¹|√λ ≈ 0.55.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class SpectralGrid:
         return np.ascontiguousarray(values), solution.last_step, solution.solver
 
     def respond(self, base: Jet, source: Array) -> Array:
-        """e (c, N) with L e = source (c, N) in the equations, L linearised at a field, and homogeneous conditions."""
+        """The e (c, N) with L e = source (c, N) in the equations, L linearised, and homogeneous conditions."""
         instant = self._instant(base)
         zero = None if instant is None else {key: np.zeros_like(values) for key, values in instant.items()}
         system = linearise(self.rows, self._known(base, zero) or {})

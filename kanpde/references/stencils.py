@@ -61,8 +61,8 @@ def stable_nodes(lower: float, upper: float, count: int, order: int) -> Array:
     """Nearly equidistant nodes, drawn together at the ends so that one-sided differences of an order 6 or 8 are stable.
 
     The map arcsin(α ξ) / arcsin(α) of Chebyshev points ξ (Kosloff and Tal-Ezer, J. Comput. Phys. 104, 1993) with
-    α = 1 / cosh(order / 2 / intervals): then u_xx between two fixed ends has real negative eigenvalues only, on any number
-    of nodes (a test says so); with equidistant nodes order 6 has growing modes.
+    α = 1 / cosh(order / 2 / intervals): then u_xx between two fixed ends has real negative eigenvalues only, on any
+    number of nodes (a test says so); with equidistant nodes order 6 has growing modes.
     """
     chebyshev = chebyshev_nodes(-1.0, 1.0, count)
     alpha = 1.0 / np.cosh(0.5 * order / (count - 1))
@@ -149,7 +149,7 @@ def fourier_matrix(count: int, period: float, derivative: int) -> Array:
 
 
 def fourier_interpolation(nodes: Array, period: float, points: Array) -> Array:
-    """(n, N) values at points of the trigonometric cardinal functions: sin(Nt/2) / (N tan(t/2)), or over sin for odd N."""
+    """(n, N) values of the trigonometric cardinal functions: sin(Nt/2) / (N tan(t/2)), or over sin for odd N."""
     count = len(nodes)
     angle = np.pi * (points[:, None] - nodes[None, :]) / period
     angle -= np.pi * np.round(angle / np.pi) if count % 2 == 0 else 0.0

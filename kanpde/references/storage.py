@@ -24,7 +24,7 @@ def write(path: str | Path, grid: Grid, values: np.ndarray, facts: Facts) -> Pat
     """Write values on a grid, atomically, and `<path>.xdmf` beside them.
 
     The file has one dataset an unknown under `values`, its dimensions named by the coordinates and scaled by the
-    datasets under `axes`; `view` holds the same with the axes reversed, as ParaView reads them; `about` (JSON) the rest.
+    datasets under `axes`; `view` holds the same with the axes reversed, as ParaView reads them; `about` the rest.
 
     Args:
         path: where.

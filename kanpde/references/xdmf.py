@@ -1,4 +1,4 @@
-"""The XDMF file beside a stored grid function, which lets ParaView open it: rectilinear grids, one for every instant."""
+"""The XDMF file beside a stored grid function, for ParaView: rectilinear grids, one for every instant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ VIEW = "view"
 
 
 def write_xdmf(
-    path: Path, coordinates: Sequence[str], shape: Sequence[int], n_space: int, levels: Sequence[Sequence[float]],
+    path: Path,
+    coordinates: Sequence[str],
+    shape: Sequence[int],
+    n_space: int,
+    levels: Sequence[Sequence[float]],
     unknowns: Sequence[str],
 ) -> Path:
     """Write `<path>.xdmf` for the HDF5 file at `path`.
