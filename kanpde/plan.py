@@ -14,7 +14,7 @@ from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
 from kanpde.lowering import lower
 from kanpde.network import KAN, Network, with_bounds, with_periodic
-from kanpde.network.basis import Basis
+from kanpde.network.basis import Basis, Chebyshev
 from kanpde.optim import LBFGS, Adam, LevenbergMarquardt
 from kanpde.problem import Problem
 from kanpde.residual import MEMORY, Block, ResidualSystem
@@ -27,6 +27,7 @@ LEAST_POINTS = 400
 LARGEST_NETWORK = 3000  # parameters, where one orthogonal step takes a few seconds
 LADDER = (5, 8, 12, 16, 20, 25, 30, 36, 42, 48, 56, 64)  # degrees of the default network, stage by stage
 LINE_LADDER = (12, 24, 48, 96, 192, 384)  # the same in one dimension, where the network is one edge
+WORTHWHILE = 3.0  # finer edges must lower the residual by this factor, or nodes are added
 CANDIDATES = 3  # seeds tried at the coarse level
 
 
@@ -39,12 +40,14 @@ class Stage:
         points: interior collocation points; three a parameter by default.
         intervals: resolution of the edges in this stage: spline intervals, Chebyshev degree or Fourier modes.
         iterations: at most so many steps.
+        widen: nodes of each kind to add to every hidden layer when the stage begins.
     """
 
     optimizer: Optimizer | str = "lm"
     points: int | None = None
     intervals: int | None = None
     iterations: int = 60
+    widen: int = 0
 
     def __post_init__(self) -> None:
         """Checks the words."""
@@ -71,26 +74,61 @@ def default_network(problem: Problem, seed: int) -> Network:
     return KAN([d, (width, width), c], "chebyshev", degree=LADDER[0], seed=seed, arity=d)
 
 
-def default_stages(network: Network) -> tuple[Stage, ...]:
-    """From coarse to fine, as far as the bases grow and the network stays affordable."""
-    bases = [e.basis for layer in network.layers for e in layer.expansions]
-    growing = [b for b in bases if _grows(b)]
-    if not growing:
-        return (Stage(iterations=500),)
-    first = max(b.resolution for b in growing)
-    ladder = _ladder(growing[0], first, single=len(bases) == 1)
-    stages = [Stage(intervals=r) for r in ladder if _parameters(network, r) <= LARGEST_NETWORK]
-    return tuple(stages) or (Stage(intervals=first),)
+@dataclass(frozen=True)
+class Ladder:
+    """Stages that are chosen as the run goes: finer edges while they pay, else more nodes, until the budget is used up.
+
+    Args:
+        largest: parameters beyond which no stage may go.
+    """
+
+    largest: int = LARGEST_NETWORK
+
+    def following(self, network: Network, residuals: Sequence[float], widened: bool) -> Stage | None:
+        """The next stage, None where nothing is left to enlarge.
+
+        Args:
+            network: as the last stage left it.
+            residuals: norm at the end of each stage so far.
+            widened: whether the last stage added nodes.
+        """
+        finer = self._finer(network, first=not residuals)
+        if finer is None and not residuals:
+            return Stage(iterations=500)
+        slow = len(residuals) > 1 and residuals[-2] < WORTHWHILE * residuals[-1]
+        wider = self._wider(network)
+        options = (wider, finer) if slow and not widened else (finer, wider)
+        return next((stage for stage in options if stage is not None), None)
+
+    def _finer(self, network: Network, first: bool) -> Stage | None:
+        bases = [e.basis for layer in network.layers for e in layer.expansions]
+        growing = [b for b in bases if _grows(b)]
+        if not growing:
+            return None
+        today = max(b.resolution for b in growing)
+        rungs = [today] if first else [r for r in _rungs(growing[0], single=len(bases) == 1) if r > today]
+        affordable = [r for r in rungs if _parameters(network, r) <= self.largest]
+        return Stage(intervals=affordable[0]) if affordable else None
+
+    def _wider(self, network: Network) -> Stage | None:
+        """Half as many nodes again."""
+        if len(network.layers) < 2:
+            return None
+        more = max(1, network.layers[0].sums // 2)
+        share = 1.0 + more / network.layers[0].sums if network.layers[0].sums else 2.0
+        fits = network.n_parameters * share <= self.largest
+        return Stage(widen=more) if fits and all(_grows(e.basis) for e in network.layers[0].expansions) else None
 
 
 def _grows(basis: Basis) -> bool:
     return basis.refined(2 * basis.resolution) != basis
 
 
-def _ladder(basis: Basis, first: int, single: bool) -> list[int]:
-    if "degree" in basis.spec() and "breaks" not in basis.spec():
-        return [first, *(r for r in (LINE_LADDER if single else LADDER) if r > first)]
-    return [first * 2**k for k in range(8)]
+def _rungs(basis: Basis, single: bool) -> list[int]:
+    """Resolutions to go through: degrees of a polynomial basis by a list, intervals and modes by doubling."""
+    if isinstance(basis, Chebyshev):
+        return list(LINE_LADDER if single else LADDER)
+    return [basis.resolution * 2**k for k in range(1, 8)]
 
 
 def _parameters(network: Network, resolution: int) -> int:

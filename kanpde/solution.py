@@ -21,9 +21,9 @@ from kanpde.estimate import TrainedField, relative_l2
 from kanpde.expression import from_tree, to_tree
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.lifting import impose
-from kanpde.network import Network, network_from_spec, network_spec
+from kanpde.network import Network, network_from_spec, network_spec, restarted
 from kanpde.operator import Scope, compile_operator
-from kanpde.plan import Stage, check_weights, default_network, default_stages, fitted
+from kanpde.plan import Stage, check_weights, Ladder, default_network, fitted
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.record import Record
@@ -284,7 +284,7 @@ def solve(
     check_weights(problem, weights)
     ansatz = impose(problem, exact_conditions)
     candidates = _candidates(problem, network, initial_guess, seed, device)
-    chosen = tuple(stages) if stages is not None else default_stages(candidates[0])
+    chosen = tuple(stages) if stages is not None else Ladder()
     start = Progress(candidates[0])
     if resume and checkpoint is not None and Path(checkpoint).exists():
         start = _resumed(checkpoint, problem, candidates[0])
@@ -319,11 +319,10 @@ def _candidates(
 ) -> list[Network]:
     if guess is not None:
         found = [fitted(guess.network, problem)]
-    elif network is not None:
-        found = [fitted(network, problem)]
     else:
-        count = Wishes.candidates if len(problem.coordinates) > 1 else 1
-        found = [fitted(default_network(problem, seed + 100_003 * k), problem) for k in range(count)]
+        first = fitted(network if network is not None else default_network(problem, seed), problem)
+        count = Wishes.candidates if len(first.layers) > 1 else 1
+        found = [first, *(restarted(first, seed + 100_003 * k) for k in range(1, count))]
     return [n.to(device) for n in found] if device is not None else found
 
 

@@ -16,7 +16,8 @@ from kanpde.estimate import Estimator, TrainedField
 from kanpde.field import Ansatz
 from kanpde.network import Network
 from kanpde.optim import LevenbergMarquardt, Status
-from kanpde.plan import CANDIDATES, Stage, assemble
+from kanpde.network import widened
+from kanpde.plan import CANDIDATES, Ladder, Stage, assemble
 from kanpde.problem import Problem
 from kanpde.references.correction import DefectEstimate
 from kanpde.residual import MEMORY, ResidualSystem
@@ -72,7 +73,7 @@ class Run:
 
     problem: Problem
     ansatz: Ansatz
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...] | Ladder
     wishes: Wishes
     progress: Progress
     callback: Callable[[Row], None] | None = None
@@ -116,8 +117,8 @@ class Run:
         try:
             if self.progress.stage == 0 and len(candidates) > 1:
                 self._scout(candidates)
-            for k in range(self.progress.stage, len(self.stages)):
-                self._stage(k)
+            while (stage := self._following()) is not None:
+                self._stage(stage)
                 if self.converged or self.late:
                     break
                 if self.checkpoint is not None:
@@ -130,28 +131,44 @@ class Run:
 
     def _scout(self, candidates: Sequence[Network]) -> None:
         """A few coarse steps from several starts: final errors vary ten-thousand-fold with the seed."""
-        best, lowest = candidates[0], math.inf
-        for network in candidates:
-            system = self._system(network, 0)
-            state = self.stages[0].engine.init(system, network.theta)
+        best, lowest, stage = candidates[0], math.inf, self._following()
+        for network in candidates if stage is not None else ():
+            system = self._system(network, stage)
+            state = stage.engine.init(system, network.theta)
             for _ in range(SCOUTING):
                 if state.status is not Status.RUNNING or self.late:
                     break
-                state = self.stages[0].engine.step(system, state)
+                state = stage.engine.step(system, state)
             if state.loss < lowest:
                 network.set_theta(state.theta)
                 best, lowest = network, state.loss
         self.progress = dataclasses.replace(self.progress, network=best)
 
-    def _system(self, network: Network, k: int) -> ResidualSystem:
-        seed = self.wishes.seed + 1000 * k
-        return assemble(
-            self.problem, network, self.ansatz, self.stages[k], seed, self.wishes.weights, self.wishes.memory
-        )
+    def _following(self) -> Stage | None:
+        """The stage that comes now: the user's next one, or what the ladder makes of the run so far."""
+        k = self.progress.stage
+        if not isinstance(self.stages, Ladder):
+            return self.stages[k] if k < len(self.stages) else None
+        ends = {row["stage"]: row for row in self.progress.history}
+        wider = k > 1 and ends[k - 1]["nodes"] > ends[k - 2]["nodes"]
+        return self.stages.following(self.progress.network, [ends[j]["residual"] for j in sorted(ends)], wider)
 
-    def _stage(self, k: int) -> None:
-        stage, network = self.stages[k], self._grown(self.stages[k])
-        system = self._system(network, k)
+    @property
+    def _last(self) -> bool:
+        """Whether no finer stage can follow."""
+        if isinstance(self.stages, Ladder):
+            return self.stages.following(self.progress.network, [1.0], widened=False) is None
+        return self.progress.stage == len(self.stages) - 1
+
+    def _system(self, network: Network, stage: Stage) -> ResidualSystem:
+        seed = self.wishes.seed + 1000 * self.progress.stage
+        return assemble(self.problem, network, self.ansatz, stage, seed, self.wishes.weights, self.wishes.memory)
+
+    def _stage(self, stage: Stage) -> None:
+        k, network = self.progress.stage, self._grown(stage)
+        self.progress = dataclasses.replace(self.progress, network=network)
+        system = self._system(network, stage)
+        patience = LAST_PATIENCE if self._last else PATIENCE
         engine = stage.engine
         if isinstance(engine, LevenbergMarquardt):
             engine = dataclasses.replace(engine, damping=self.progress.damping)
@@ -163,7 +180,7 @@ class Run:
             state = engine.step(system, state)
             losses.append(state.loss)
             self._record(k, network, state, math.sqrt(2 * state.loss))
-            if state.status is not Status.RUNNING or self.late or _stalled(losses, last=k == len(self.stages) - 1):
+            if state.status is not Status.RUNNING or self.late or _stalled(losses, *patience):
                 break
             if self.ratio * math.sqrt(2 * state.loss) * SAFETY <= self.wishes.rtol and self._estimated(state.loss):
                 break
@@ -174,9 +191,9 @@ class Run:
 
     def _grown(self, stage: Stage) -> Network:
         network = self.progress.network
-        if stage.intervals is None:
-            return network
-        return network.grown(lambda basis: stage.intervals)
+        if stage.widen:
+            network = widened(network, stage.widen, stage.widen, self.wishes.seed + 7919 * self.progress.stage)
+        return network if stage.intervals is None else network.grown(lambda basis: stage.intervals)
 
     def _record(self, k: int, network: Network, state: Any, residual: float) -> None:
         network.set_theta(state.theta)
@@ -187,6 +204,7 @@ class Run:
             "residual": residual,
             "damping": float(state.damping),
             "parameters": network.n_parameters,
+            "nodes": sum(layer.outputs for layer in network.layers),
             "seconds": self.seconds,
             "estimate": self._last_estimate(),
             "message": "" if state.status is Status.RUNNING else state.status.value,
@@ -229,8 +247,7 @@ class Run:
         )
 
 
-def _stalled(losses: Sequence[float], last: bool) -> bool:
-    window, factor = LAST_PATIENCE if last else PATIENCE
+def _stalled(losses: Sequence[float], window: int, factor: float) -> bool:
     return len(losses) > max(window, FEWEST) and losses[-1 - window] < factor * losses[-1]
 
 

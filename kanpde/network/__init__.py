@@ -3,6 +3,7 @@
 from kanpde.network.architecture import KAN, MLP, network_from_spec, network_spec, with_bounds, with_periodic
 from kanpde.network.basis import Activation, Basis, Chebyshev, Fourier, GaussianRBF, Joined
 from kanpde.network.bspline import BSpline
+from kanpde.network.growth import restarted, widened
 from kanpde.network.layer import Expansion, Layer, Tape
 from kanpde.network.network import Network, Sweep
 
@@ -23,6 +24,8 @@ __all__ = [
     "Tape",
     "network_from_spec",
     "network_spec",
+    "restarted",
+    "widened",
     "with_bounds",
     "with_periodic",
 ]

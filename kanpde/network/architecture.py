@@ -71,7 +71,7 @@ def KAN(
         centre, half = _affine(bounds) if k == 0 and bounds is not None else (None, None)
         layer = Layer(expansions, sums, products, arity, squash=squash if k else None, centre=centre, half_width=half)
         layers.append(layer)
-        coefficients.append(_random_edges(layer, generator, scale))
+        coefficients.append(random_coefficients(layer, generator, scale))
     tensors = [torch.as_tensor(c, dtype=dtype, device=device) for c in coefficients]
     return Network(layers, tensors, title=f"KAN {_written(widths)}, {basis}")
 
@@ -105,9 +105,8 @@ def MLP(
         centre, half = _affine(bounds) if k == 0 and bounds is not None else (None, None)
         basis = Activation(activation if k else "identity")
         layer = Layer((Expansion(tuple(range(inputs)), basis),), outputs, bias=True, centre=centre, half_width=half)
-        weights = generator.normal(size=(outputs, inputs)) * np.sqrt(2.0 / (inputs + outputs))
         layers.append(layer)
-        tensors.append(torch.as_tensor(np.c_[weights, np.zeros(outputs)], dtype=dtype, device=device))
+        tensors.append(torch.as_tensor(random_coefficients(layer, generator), dtype=dtype, device=device))
     return Network(layers, tensors, title=f"MLP {list(widths)}, {activation}")
 
 
@@ -179,16 +178,20 @@ def _affine(bounds: Sequence[tuple[float, float]]) -> tuple[tuple[float, ...], t
     return tuple((0.5 * (low + high)).tolist()), tuple((0.5 * (high - low)).tolist())
 
 
-def _random_edges(layer: Layer, generator: np.random.Generator, scale: float) -> np.ndarray:
+def random_coefficients(layer: Layer, generator: np.random.Generator, scale: float = 1.0) -> np.ndarray:
+    """A random start for one layer, (columns, rows): smooth edges, Glorot weights for a fixed activation, zero bias."""
+    blocks = [_random_edges(layer, expansion, generator, scale) for expansion in layer.expansions]
+    return np.concatenate([*blocks, *([np.zeros((layer.columns, 1))] if layer.bias else [])], axis=1)
+
+
+def _random_edges(layer: Layer, expansion: Expansion, generator: np.random.Generator, scale: float) -> np.ndarray:
     """Random smooth edges, the same for every basis: polynomials with decaying Chebyshev coefficients, projected."""
-    columns = layer.columns
-    blocks = []
-    for expansion in layer.expansions:
-        polynomial = generator.normal(size=(columns, len(expansion.inputs), START_DEGREE + 1))
-        polynomial *= scale * START_DECAY ** np.arange(START_DEGREE + 1) / np.sqrt(layer.inputs)
-        coefficients = polynomial @ _projection(expansion.basis).T
-        blocks.append(coefficients.reshape(columns, -1))
-    return np.concatenate(blocks, axis=1)
+    if isinstance(expansion.basis, Activation):
+        shape = (layer.columns, len(expansion.inputs))
+        return scale * generator.normal(size=shape) * np.sqrt(2.0 / (layer.inputs + layer.columns))
+    polynomial = generator.normal(size=(layer.columns, len(expansion.inputs), START_DEGREE + 1))
+    polynomial *= scale * START_DECAY ** np.arange(START_DEGREE + 1) / np.sqrt(layer.inputs)
+    return (polynomial @ _projection(expansion.basis).T).reshape(layer.columns, -1)
 
 
 def _projection(basis: Basis) -> np.ndarray:
