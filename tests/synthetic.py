@@ -58,7 +58,9 @@ def plots(dimension: int = 2, unknowns: int = 1, *, exact: bool = True, space: i
     """Tables of waves in any number of coordinates, off by an error of 1e-6, with the edges of a small network."""
 
     def wave(points: np.ndarray) -> np.ndarray:
-        return np.stack([(k + 1) * np.sin(np.pi * points + k).prod(axis=1) for k in range(unknowns)], axis=1)
+        return np.stack(
+            [(k + 1) * np.sin(np.pi * points + k * np.arange(dimension)).prod(axis=1) for k in range(unknowns)], axis=1
+        )
 
     def off(points: np.ndarray) -> np.ndarray:
         return wave(points) + 1e-6 * np.cos(3 * points).sum(axis=1, keepdims=True)

@@ -16,7 +16,8 @@ from rich.console import Console
 from synthetic import history, plots, record
 
 from kanpde import store
-from kanpde.cli import commands, main, results
+from kanpde.cli import app as cli_app
+from kanpde.cli import commands, conventional, main, results
 from kanpde.cli.conventional import beside
 from kanpde.cli.progress import live
 from kanpde.cli.userfile import load_problem
@@ -24,6 +25,7 @@ from kanpde.errors import ProblemError, ProblemWarning
 from kanpde.problem import Problem
 from kanpde.record import Record
 from kanpde.references import reference
+from kanpde.tables import PlotTables
 
 PROBLEM = """
 import sympy as sp
@@ -63,9 +65,10 @@ PINNED = {
 class FakeSolution:
     problem: Problem
     record: Record
+    tables: PlotTables | None = None
 
     def save(self, path: Path) -> None:
-        store.save(path, self.record, plots(), {"state": np.arange(3.0)})
+        store.save(path, self.record, self.tables, {"state": np.arange(3.0)})
 
     def compare(self, grid: Any) -> float:
         return 0.25 if grid.signature == self.problem.signature else 1.0
@@ -78,6 +81,7 @@ class FakeSolver:
         self.calls: list[dict[str, Any]] = []
         self.changes: dict[str, Any] = {}
         self.before: Callable[[], None] = lambda: None
+        self.tables: PlotTables | None = None
 
     def __call__(self, problem: Problem, rtol: float, **options: Any) -> FakeSolution:
         self.calls.append({"rtol": rtol, **options})
@@ -85,7 +89,7 @@ class FakeSolver:
         for row in history() if options["callback"] else ():
             options["callback"](row)
         changes = {"signature": problem.signature, "problem_name": problem.name, "seed": options["seed"], "rtol": rtol}
-        return FakeSolution(problem, record(**changes | self.changes))
+        return FakeSolution(problem, record(**changes | self.changes), self.tables)
 
 
 @pytest.fixture
@@ -132,6 +136,7 @@ def last_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def test_solve_keeps_solution_and_figure(solver: FakeSolver, file: Path, tmp_path: Path, capsys: Any) -> None:
+    solver.tables = plots()
     assert run("solve", file, "--out", tmp_path / "r") == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -187,20 +192,31 @@ def test_stored_reference_stands_beside(file: Path) -> None:
     problem = load_problem(file)
     grid = reference(problem, shape=(9, 9), order=2)
     fake = FakeSolution(problem, record())
-    told = beside(fake, grid)
+    told = beside(problem, fake, grid)
     assert told["reference_l2"] == 0.25
     assert told["name"] == "differences of order 2, 9 x 9"
-    assert "reference_l2" not in beside(fake, None)
-    assert beside(fake, None)["name"].startswith("Chebyshev")
+    assert "reference_l2" not in beside(problem, fake, None)
+    assert beside(problem, fake, None)["name"].startswith("Chebyshev")
+
+
+def test_problem_beyond_conventional_solvers(file: Path, monkeypatch: Any) -> None:
+    def impossible(*_: Any) -> None:
+        raise ProblemError("a grid needs a box.")
+
+    monkeypatch.setattr(conventional, "best_conventional", impossible)
+    problem = load_problem(file)
+    assert beside(problem, FakeSolution(problem, record()), None) == {
+        "name": "no conventional solver: a grid needs a box."
+    }
 
 
 @pytest.mark.usefixtures("solver")
 def test_reference_for_another_problem_is_not_used(file: Path, tmp_path: Path, monkeypatch: Any) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(commands, "beside", lambda _, stored: seen.append(stored) or {"name": "none"})
+    monkeypatch.setattr(commands, "beside", lambda *a: seen.append(a[-1]) or {"name": "none"})
     assert run("reference", file, "--shape", "9", "--out", tmp_path) == 0
     run("solve", file, "--out", tmp_path)
-    run("solve", written(tmp_path, PROBLEM.replace("Dirichlet(u, 0)", "Dirichlet(u, x)")), "--out", tmp_path)
+    run("solve", written(tmp_path, PROBLEM.replace("x: (-1, 1)", "x: (-2, 2)")), "--out", tmp_path)
     assert [grid is None for grid in seen] == [False, True]
 
 
@@ -249,7 +265,7 @@ def test_resume_refuses_a_changed_problem_and_seed(solver: FakeSolver, file: Pat
     run("solve", file, "--out", tmp_path)
     capsys.readouterr()
     assert "seed 0, not 1" in refused(capsys, "solve", file, "--out", tmp_path, "--resume", "--seed", 1)
-    changed = written(tmp_path, PROBLEM.replace("Dirichlet(u, 0)", "Dirichlet(u, x)"))
+    changed = written(tmp_path, PROBLEM.replace("x: (-1, 1)", "x: (-2, 2)"))
     assert "the problem has changed" in refused(capsys, "solve", changed, "--out", tmp_path, "--resume")
     (tmp_path / "poisson.h5").write_bytes(b"damaged")
     assert "damaged or no HDF5" in refused(capsys, "solve", file, "--out", tmp_path, "--resume")
@@ -324,9 +340,6 @@ def test_output_is_checked_before_the_solve(solver: FakeSolver, file: Path, tmp_
     assert "cannot be written" in refused(capsys, "solve", file, "--out", tmp_path / "taken")
     (tmp_path / "r" / "poisson.png").mkdir(parents=True)
     assert "is a directory" in refused(capsys, "solve", file, "--out", tmp_path / "r")
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "poisson-reference.h5").write_bytes(b"damaged")
-    assert "damaged" in refused(capsys, "solve", file, "--out", tmp_path / "s")
     assert solver.calls == []
 
 
@@ -359,6 +372,24 @@ def test_warnings_are_lines(solver: FakeSolver, file: Path, tmp_path: Path, caps
     solver.before = warn_twice
     assert run("solve", file, "--out", tmp_path) == 0
     assert capsys.readouterr().err == "kanpde: warning: no condition on x = 1\n"
+
+
+def test_an_error_speaks_alone(solver: FakeSolver, file: Path, tmp_path: Path, capsys: Any) -> None:
+    def warn_and_fail() -> None:
+        warnings.warn("no condition", ProblemWarning, stacklevel=1)
+        raise ProblemError("no solution")
+
+    solver.before = warn_and_fail
+    assert refused(capsys, "solve", file, "--out", tmp_path) == "no solution"
+
+
+def test_interrupt_while_starting(monkeypatch: Any, capsys: Any) -> None:
+    def interrupted(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_app, "app", interrupted)
+    assert run("show") == 130
+    assert capsys.readouterr().err == "kanpde: interrupted\n"
 
 
 def test_neighbours_of_the_file_can_be_imported(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from kanpde import store
 from kanpde.cli import report
-from kanpde.cli.conventional import beside, facts, method, stored_reference
+from kanpde.cli.conventional import beside, facts, method
 from kanpde.cli.progress import live
 from kanpde.cli.results import Files, find_results, previous, retold
 from kanpde.cli.userfile import load_problem, spoken_warnings, users_code
@@ -22,7 +22,7 @@ from kanpde.hdf5 import kind_of
 from kanpde.plots import check_format, plot_part, plot_record, plot_tables
 from kanpde.problem import Problem
 from kanpde.record import Record
-from kanpde.references import GridFunction, reference
+from kanpde.references import GridFunction, find_reference, reference
 from kanpde.solution import Solution, solve
 from kanpde.tables import PlotTables, tabulate
 
@@ -59,7 +59,7 @@ def solve_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
         if earlier is not None and (answer := retold(earlier, wish.rtol)) is not None:
             return _tell(console, files, answer, as_json)
         files.check(files.solution, files.figure())
-        stored = stored_reference(files, problem)
+        stored = find_reference(out, problem)
         with users_code(file), live(console, problem.name) as callback:
             solution = solve(
                 problem,
@@ -70,7 +70,7 @@ def solve_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
                 resume=earlier is not None,
                 callback=callback,
             )
-            record = _keep(solution, files, stored)
+            record = _keep(problem, solution, files, stored)
     return _tell(console, files, record, as_json)
 
 
@@ -80,13 +80,13 @@ def _seed(wish: Wish, earlier: Record | None) -> int:
     return 0 if earlier is None else earlier.seed
 
 
-def _keep(solution: Solution, files: Files, conventional: GridFunction | None) -> Record:
+def _keep(problem: Problem, solution: Solution, files: Files, stored_reference: GridFunction | None) -> Record:
     """Writes the solution first, then what stands beside it: nothing that comes later can lose it."""
     solution.save(files.solution)
     stored = store.load(files.solution)
     record = stored.record
     if record.finished:
-        record = dataclasses.replace(record, conventional=beside(solution, conventional))
+        record = dataclasses.replace(record, conventional=beside(problem, solution, stored_reference))
         store.save(files.solution, record, stored.tables, stored.arrays)
     if stored.tables is not None:
         plot_record(record, stored.tables, files.figure())
@@ -225,4 +225,4 @@ def _plot(source: Path, part: str | None, form: str, out: Path) -> Path | None:
 def grid_tables(grid: GridFunction) -> PlotTables:
     """The arrays of a reference's figure, interpolated on the grid."""
     bounds = np.array([(nodes.min(), nodes.max()) for nodes in grid.axes])
-    return PlotTables(grid.unknowns, grid.coordinates, tabulate(grid, grid.coordinates, bounds))
+    return PlotTables(grid.unknowns, grid.coordinates, tabulate(grid, grid.coordinates, bounds, space=grid.n_space))

@@ -82,11 +82,14 @@ def _said(error: BaseException) -> str:
 
 @contextmanager
 def spoken_warnings() -> Iterator[None]:
-    """Warnings about the problem go to standard error, one line each."""
+    """Warnings about the problem go to standard error, one line each; an error speaks alone."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ProblemWarning)
         try:
             yield
+        except KanpdeError:
+            caught.clear()
+            raise
         finally:
             for message in dict.fromkeys(str(w.message) for w in caught):
                 print(f"kanpde: warning: {' '.join(message.split())}", file=sys.stderr)
