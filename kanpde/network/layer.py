@@ -122,9 +122,8 @@ def expand(layer: Layer, data: Tensor, derivatives: DerivativeSet, reverse: bool
 
 
 def _inputs(data: Tensor, expansion: Expansion) -> Tensor:
-    """One expansion's inputs of a jet (c, inputs, n)."""
-    inputs = list(expansion.inputs)
-    return data if inputs == list(range(data.shape[1])) else data[:, inputs]
+    """One expansion's inputs of a jet (c, inputs, n), without a copy where it has all of them."""
+    return data if expansion.inputs == tuple(range(data.shape[1])) else data[:, list(expansion.inputs)]
 
 
 def coefficient_blocks(layer: Layer, coefficients: Tensor) -> list[Tensor]:
@@ -174,10 +173,12 @@ def linear_adjoint(layer: Layer, adjoint: Tensor, tape: Tape, derivatives: Deriv
 
 def input_adjoint(layer: Layer, coefficients: Tensor, adjoint: Tensor, tape: Tape) -> Tensor:
     """Adjoint of the input jet (c, inputs, n) from that of the linear outputs (c, columns, n)."""
-    result = torch.empty_like(tape.scaled)
     blocks = coefficient_blocks(layer, coefficients)
-    for expansion, edges, block in zip(layer.expansions, tape.edges, blocks, strict=True):
-        result[:, list(expansion.inputs)] = edges.input_adjoint(block, adjoint)
+    parts = [edges.input_adjoint(block, adjoint) for edges, block in zip(tape.edges, blocks, strict=True)]
+    order = [i for expansion in layer.expansions for i in expansion.inputs]
+    result = torch.cat(parts, dim=1)
+    if order != sorted(order):
+        result = result[:, torch.as_tensor(order, device=result.device).argsort()]
     if tape.squash_tables is not None:
         result = compose_adjoint(result, tape.squash_factors, tape.squash_tables, tape.scaled)
     if layer.half_width is not None:

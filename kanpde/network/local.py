@@ -12,7 +12,7 @@ shift, scatter_add, the transposed table. Nothing but the tables knows how many 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,7 +22,7 @@ from torch import Tensor
 from kanpde.jet import ChainFactor, argument_adjoint, compose
 from kanpde.network.bspline import BSpline, local_matrices
 
-BLOCK = 1 << 17  # Taylor coefficients of (edge, point) pairs worked on at once: about what a core's cache holds
+BLOCK = 1 << 19  # Taylor coefficients of (edge, point) pairs worked on at once: about what a core's cache holds
 FEWEST_POINTS = 512  # in a block, so that a wide layer is cut by outputs first
 
 
@@ -58,12 +58,18 @@ class SplineEdges:
     def mix(self, coefficients: Tensor) -> Tensor:
         """Y_αo = Σ_m Σ_i W_αmi φ_oi^(m)."""
         table = self._table(coefficients)
-        result = table.new_zeros((len(self.data), len(coefficients), self.data.shape[-1]))
+        result = table.new_empty((len(self.data), len(coefficients), self.data.shape[-1]))
         for rows, part in self._blocks(len(coefficients)):
             edges = self._derivatives(table[:, rows], part, self._order)
-            for factor in self.factors:
-                if factor.order < len(edges):
-                    _weighted_sum(edges[factor.order], factor, part, result[factor.channel, rows, part])
+            torch.sum(edges[0], 1, out=result[0, rows, part])
+            for channel in range(1, len(result)):
+                products = [
+                    (edges[factor.order][:, i], weight[i, part])
+                    for factor, weight in self._weights
+                    for i in range(*factor.features.indices(len(weight)))
+                    if factor.channel == channel
+                ]
+                _accumulate(products, result[channel, rows, part])
         return result
 
     def gradient(self, adjoint: Tensor) -> Tensor:
@@ -89,15 +95,13 @@ class SplineEdges:
     def input_adjoint(self, coefficients: Tensor, adjoint: Tensor) -> Tensor:
         """∂L/∂W_αm = Σ_o A_αo φ_o^(m), and the value's share Σ_αm W_αm Σ_o A_αo φ_o^(m+1)."""
         table = self._table(coefficients)
-        wanted = {(f.channel, f.order + step) for f in self.factors for step in (0, 1)}
-        sums = {key: torch.zeros_like(self.offset) for key in sorted(wanted)}
+        wanted = {(factor.channel, factor.order + step) for factor in self.factors for step in (0, 1)}
+        sums = {key: torch.empty_like(self.offset) for key in sorted(wanted)}
         for rows, part in self._blocks(len(coefficients)):
             edges = self._derivatives(table[:, rows], part, self._order + 1)
             for (channel, order), total in sums.items():
-                for edge, weight in (
-                    zip(edges[order], adjoint[channel, rows, part], strict=True) if order < len(edges) else ()
-                ):
-                    total[:, part].addcmul_(edge, weight)
+                pairs = zip(edges[order], adjoint[channel, rows, part], strict=True) if order < len(edges) else ()
+                _accumulate(pairs, total[:, part], fresh=rows.start == 0)
         sensitivities = [sums[factor.channel, factor.order] for factor in self.factors]
         through = [sums[factor.channel, factor.order + 1] for factor in self.factors]
         return argument_adjoint(self.factors, sensitivities, through, self.data)
@@ -113,6 +117,15 @@ class SplineEdges:
     @cached_property
     def _order(self) -> int:
         return max(factor.order for factor in self.factors)
+
+    @cached_property
+    def _weights(self) -> tuple[tuple[ChainFactor, Tensor], ...]:
+        """The W_αm that count: those of the value's channel are one, of orders above k they meet φ^(m) = 0."""
+        return tuple(
+            (factor, factor.value)
+            for factor in self.factors
+            if factor.value is not None and factor.order <= self.basis.degree and factor.features != slice(0, 0)
+        )
 
     def _blocks(self, columns: int) -> Iterator[tuple[slice, slice]]:
         """Outputs and points, so that temporaries stay in the cache however many there are."""
@@ -154,10 +167,15 @@ class SplineEdges:
     def _edge_adjoints(self, adjoint: Tensor, part: slice) -> Tensor:
         """Σ_α A_α W_αm through the transpose of `_derivatives`: (k + 1, columns, inputs, points)."""
         k, t = self.basis.degree, self.offset[:, part]
-        result = adjoint.new_zeros((k + 1, adjoint.shape[1], *t.shape))
-        for factor in self.factors:
-            if factor.order <= k:
-                _add_outer(result[factor.order], adjoint[factor.channel], factor, part)
+        result = adjoint.new_empty((k + 1, adjoint.shape[1], *t.shape))
+        result[0] = adjoint[0, :, None]
+        for order in range(1, min(self._order, k) + 1):
+            products = [
+                (adjoint[factor.channel, :, None], weight[:, part])
+                for factor, weight in self._weights
+                if factor.order == order
+            ]
+            _accumulate(products, result[order])
         filled = min(self._order, k) + 1
         for m in range(2, filled):
             result[m].mul_(math.factorial(m))
@@ -169,18 +187,10 @@ class SplineEdges:
         return result
 
 
-def _weighted_sum(edges: Tensor, factor: ChainFactor, part: slice, out: Tensor) -> None:
-    """out[o, :] += Σ_i W_i φ_oi, without an array of the products."""
-    if factor.value is None:
-        out += edges.sum(1)
-        return
-    for i in range(*factor.features.indices(edges.shape[1])):
-        out.addcmul_(edges[:, i], factor.value[i, part])
-
-
-def _add_outer(out: Tensor, adjoint: Tensor, factor: ChainFactor, part: slice) -> None:
-    """out[o, i, :] += A_o W_i."""
-    if factor.value is None:
-        out += adjoint[:, None]
-    else:
-        out[:, factor.features].addcmul_(adjoint[:, None], factor.value[factor.features, part])
+def _accumulate(products: Iterable[tuple[Tensor, Tensor]], out: Tensor, fresh: bool = True) -> None:
+    """Out = Σ a b, or out += Σ a b if not `fresh`, without an array of the products."""
+    for a, b in products:
+        torch.mul(a, b, out=out) if fresh else out.addcmul_(a, b)
+        fresh = False
+    if fresh:
+        out.zero_()
