@@ -12,7 +12,7 @@ from scipy.stats import qmc
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
 from kanpde.multiindex import DerivativeSet
-from kanpde.network import Network
+from kanpde.network import Trainable
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
 from kanpde.references.correction import DefectEstimate, DefectSolver
@@ -26,7 +26,7 @@ SCATTERED = 1 << 15  # Sobol points in higher dimensions
 class TrainedField:
     """g + b N in NumPy's terms: what estimates, plots and users evaluate."""
 
-    network: Network
+    network: Trainable
     ansatz: Ansatz
 
     def jet(self, points: np.ndarray, variables: Sequence[JetVariable]) -> np.ndarray:

@@ -9,17 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.collocation import collocate
+from kanpde.collocation import RULES, collocate
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
 from kanpde.lowering import lower
-from kanpde.network import KAN, Network, with_bounds, with_periodic
+from kanpde.network import KAN, ModuleNetwork, Network, Trainable, with_bounds, with_periodic
 from kanpde.network.basis import Basis, Chebyshev
-from kanpde.optim import LBFGS, Adam, LevenbergMarquardt
+from kanpde.optim import LBFGS, Adam, LevenbergMarquardt, Optimizer
 from kanpde.problem import Problem
 from kanpde.residual import MEMORY, Block, ResidualSystem
-
-Optimizer = LevenbergMarquardt | LBFGS | Adam
 
 OPTIMIZERS: dict[str, Optimizer] = {"lm": LevenbergMarquardt(), "lbfgs": LBFGS(), "adam": Adam()}
 POINTS_PER_PARAMETER = 3.0  # fewer, and the knots catch up with the points (Liu et al. 2024, appendix E)
@@ -41,6 +39,7 @@ class Stage:
         intervals: resolution of the edges in this stage: spline intervals, Chebyshev degree or Fourier modes.
         iterations: at most so many steps.
         widen: nodes of each kind to add to every hidden layer when the stage begins.
+        sampling: rule of the points: "sobol", "latin", "uniform", "grid" or "gauss".
     """
 
     optimizer: Optimizer | str = "lm"
@@ -48,11 +47,14 @@ class Stage:
     intervals: int | None = None
     iterations: int = 60
     widen: int = 0
+    sampling: str = "sobol"
 
     def __post_init__(self) -> None:
         """Checks the words."""
         if isinstance(self.optimizer, str) and self.optimizer not in OPTIMIZERS:
             raise ProblemError(f"no optimizer is called {self.optimizer!r}; use one of {', '.join(OPTIMIZERS)}")
+        if self.sampling not in RULES:
+            raise ProblemError(f"no sampling rule is called {self.sampling!r}; use one of {', '.join(RULES)}")
         if self.iterations < 1 or (self.points is not None and self.points < 1):
             raise ProblemError(f"{self} does nothing; give at least one iteration and one point")
 
@@ -84,7 +86,7 @@ class Ladder:
 
     largest: int = LARGEST_NETWORK
 
-    def following(self, network: Network, residuals: Sequence[float], widened: bool) -> Stage | None:
+    def following(self, network: Trainable, residuals: Sequence[float], widened: bool) -> Stage | None:
         """The next stage, None where nothing is left to enlarge.
 
         Args:
@@ -100,7 +102,7 @@ class Ladder:
         options = (wider, finer) if slow and not widened else (finer, wider)
         return next((stage for stage in options if stage is not None), None)
 
-    def _finer(self, network: Network, first: bool) -> Stage | None:
+    def _finer(self, network: Trainable, first: bool) -> Stage | None:
         bases = [e.basis for layer in network.layers for e in layer.expansions]
         growing = [b for b in bases if _grows(b)]
         if not growing:
@@ -110,7 +112,7 @@ class Ladder:
         affordable = [r for r in rungs if _parameters(network, r) <= self.largest]
         return Stage(intervals=affordable[0]) if affordable else None
 
-    def _wider(self, network: Network) -> Stage | None:
+    def _wider(self, network: Trainable) -> Stage | None:
         """Half as many nodes again."""
         if len(network.layers) < 2:
             return None
@@ -131,7 +133,7 @@ def _rungs(basis: Basis, single: bool) -> list[int]:
     return [basis.resolution * 2**k for k in range(1, 8)]
 
 
-def _parameters(network: Network, resolution: int) -> int:
+def _parameters(network: Trainable, resolution: int) -> int:
     """Parameters after growing, without building it."""
     total = 0
     for layer in network.layers:
@@ -140,18 +142,30 @@ def _parameters(network: Network, resolution: int) -> int:
     return total
 
 
-def fitted(network: Network, problem: Problem) -> Network:
-    """The network over the problem's domain, periodic where the problem is.
+def fitted(network: torch.nn.Module, problem: Problem) -> Trainable:
+    """The network over the problem's domain, periodic where the problem is; a user's own module is wrapped as it is.
 
     Raises:
         ProblemError: wrong numbers of inputs or outputs, or edges too rough for the order of the equations.
     """
     d, c = len(problem.coordinates), len(problem.unknowns)
-    if (network.inputs, network.outputs) != (d, c):
+    own = network if isinstance(network, Network) else ModuleNetwork(network, d)
+    if (own.inputs, own.outputs) != (d, c):
         raise ProblemError(
-            f"{network.title} maps {network.inputs} inputs to {network.outputs} outputs; "
+            f"{own.title} maps {own.inputs} inputs to {own.outputs} outputs; "
             f"{problem.name} needs {d} ({', '.join(map(str, problem.coordinates))}) to {c}"
         )
+    axes = tuple(sorted({k.axis for k in problem.conditions if k.kind == "periodic" and k.axis is not None}))
+    if isinstance(own, ModuleNetwork):
+        if axes:
+            raise ProblemError(f"{own.title} cannot be made periodic; use KAN or MLP, whose first layer can")
+        return own
+    _check_smoothness(own, problem)
+    placed = with_bounds(own, problem.domain.bounds.tolist())
+    return with_periodic(placed, axes) if axes else placed
+
+
+def _check_smoothness(network: Network, problem: Problem) -> None:
     order = max(operator.order for operator in problem.operators)
     for basis in (e.basis for layer in network.layers for e in layer.expansions):
         if basis.smoothness < order:
@@ -159,12 +173,9 @@ def fitted(network: Network, problem: Problem) -> Network:
                 f"{problem.name} takes derivatives of order {order}; a degree-{int(basis.smoothness) + 1} spline has "
                 f"{int(basis.smoothness)} continuous ones. Use degree >= {order + 1}"
             )
-    axes = tuple(sorted({c.axis for c in problem.conditions if c.kind == "periodic" and c.axis is not None}))
-    placed = with_bounds(network, problem.domain.bounds.tolist())
-    return with_periodic(placed, axes) if axes else placed
 
 
-def point_count(network: Network, stage: Stage) -> int:
+def point_count(network: Trainable, stage: Stage) -> int:
     """Interior points of a stage."""
     return stage.points or max(LEAST_POINTS, round(POINTS_PER_PARAMETER * network.n_parameters))
 
@@ -202,7 +213,7 @@ def balanced(system: ResidualSystem, theta: Tensor) -> ResidualSystem:
 
 def assemble(
     problem: Problem,
-    network: Network,
+    network: Trainable,
     ansatz: Ansatz,
     stage: Stage,
     seed: int,
@@ -210,7 +221,7 @@ def assemble(
     memory: int = MEMORY,
 ) -> ResidualSystem:
     """The residual system of a stage; conditions are balanced unless the user gave weights."""
-    parts = blocks(problem, ansatz, point_count(network, stage), seed, weights=weights or ())
+    parts = blocks(problem, ansatz, point_count(network, stage), seed, stage.sampling, weights or ())
     system = ResidualSystem(parts, network, ansatz, memory)
     return system if weights is not None else balanced(system, network.theta)
 

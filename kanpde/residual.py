@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from kanpde.expression import BoundProgram
 from kanpde.field import Ansatz, Frame
 from kanpde.lowering import Lowered, derivative_set
 from kanpde.multiindex import DerivativeSet
-from kanpde.network import Network, Sweep, Tape
+from kanpde.network import Swept, Trainable
 
 MEMORY = 1 << 30  # bytes for the kept Jacobian and the tables of a chunk together
 COPIES = 6  # arrays of the size of a layer's features that live at once during a sweep
@@ -36,9 +37,9 @@ class Chunk:
     scale: Tensor
     programs: tuple[BoundProgram, ...]
     frame: Frame
-    cache: list[Tape] = field(default_factory=list)
+    cache: list[Any] = field(default_factory=list)
 
-    def prepared(self, network: Network, keep: bool) -> Tape:
+    def prepared(self, network: Trainable, keep: bool) -> Any:
         """First-layer features, kept where memory allows."""
         if self.cache:
             return self.cache[0]
@@ -119,16 +120,18 @@ class ResidualSystem:
         memory: bytes that J and the tables of one chunk may take. Beyond it J is accumulated, never kept.
     """
 
-    def __init__(self, blocks: Sequence[Block], network: Network, ansatz: Ansatz, memory: int = MEMORY) -> None:
+    def __init__(self, blocks: Sequence[Block], network: Trainable, ansatz: Ansatz, memory: int = MEMORY) -> None:
         self.blocks = tuple(blocks)
         self.network = network
         self.ansatz = ansatz
         self.memory = memory
         self.rows = sum(len(block.points) * len(block.equations) for block in blocks)
         self.keeps_jacobian = 8 * self.rows * network.n_parameters <= memory // 2
-        like = network.coefficients[0].detach()
+        like = network.theta
         self._chunks = [c for b in blocks for c in b.chunks(ansatz, self._chunk_size(b, memory), like)]
-        table = sum(len(b.points) * len(b.derivatives) * network.layers[0].rows for b in blocks)
+        table = sum(
+            len(b.points) * len(b.derivatives) * sum(layer.rows for layer in network.layers[:1]) for b in blocks
+        )
         self._keep_tables = 3 * 8 * table <= memory // 4
 
     def _chunk_size(self, block: Block, memory: int) -> int:
@@ -136,7 +139,7 @@ class ResidualSystem:
         per_point = 8 * (tables + self.network.n_parameters * len(block.equations))
         return max(64, memory // (4 * per_point))
 
-    def _sweeps(self, theta: Tensor) -> Iterator[tuple[Chunk, Sweep]]:
+    def _sweeps(self, theta: Tensor) -> Iterator[tuple[Chunk, Swept]]:
         coefficients = self.network.split(theta)
         for chunk in self._chunks:
             prepared = chunk.prepared(self.network, self._keep_tables)

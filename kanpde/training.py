@@ -1,4 +1,4 @@
-"""The driver: sample, compile, iterate, estimate, refine, until the estimate is below the tolerance or means run out."""
+"""The driver: sample, compile, iterate, estimate, refine, until the estimate is small enough or means run out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ import torch
 from kanpde.errors import ProblemError
 from kanpde.estimate import Estimator, TrainedField
 from kanpde.field import Ansatz
-from kanpde.network import Network
+from kanpde.network import Network, Trainable, widened
 from kanpde.optim import LevenbergMarquardt, Status
-from kanpde.network import widened
 from kanpde.plan import CANDIDATES, Ladder, Stage, assemble
 from kanpde.problem import Problem
 from kanpde.references.correction import DefectEstimate
@@ -57,7 +56,7 @@ class Wishes:
 class Progress:
     """Where a run stands between stages: all that a later process needs to go on."""
 
-    network: Network
+    network: Trainable
     stage: int = 0
     damping: float = 1e-3
     iterations: int = 0
@@ -107,7 +106,7 @@ class Run:
         """Whether the time is used up."""
         return self.wishes.max_seconds is not None and self.seconds >= self.wishes.max_seconds
 
-    def go(self, candidates: Sequence[Network]) -> Progress:
+    def go(self, candidates: Sequence[Trainable]) -> Progress:
         """Runs all stages that are left.
 
         Args:
@@ -129,10 +128,12 @@ class Run:
         self.progress = dataclasses.replace(self.progress, status=status, seconds=self.seconds)
         return self.progress
 
-    def _scout(self, candidates: Sequence[Network]) -> None:
+    def _scout(self, candidates: Sequence[Trainable]) -> None:
         """A few coarse steps from several starts: final errors vary ten-thousand-fold with the seed."""
         best, lowest, stage = candidates[0], math.inf, self._following()
-        for network in candidates if stage is not None else ():
+        if stage is None:
+            return
+        for network in candidates:
             system = self._system(network, stage)
             state = stage.engine.init(system, network.theta)
             for _ in range(SCOUTING):
@@ -160,7 +161,7 @@ class Run:
             return self.stages.following(self.progress.network, [1.0], widened=False) is None
         return self.progress.stage == len(self.stages) - 1
 
-    def _system(self, network: Network, stage: Stage) -> ResidualSystem:
+    def _system(self, network: Trainable, stage: Stage) -> ResidualSystem:
         seed = self.wishes.seed + 1000 * self.progress.stage
         return assemble(self.problem, network, self.ansatz, stage, seed, self.wishes.weights, self.wishes.memory)
 
@@ -189,13 +190,15 @@ class Run:
         damping = min(1e-3, REOPENING * state.damping) if state.status is Status.RUNNING else 1e-6
         self.progress = dataclasses.replace(self.progress, stage=k + 1, damping=max(damping, 1e-20))
 
-    def _grown(self, stage: Stage) -> Network:
+    def _grown(self, stage: Stage) -> Trainable:
         network = self.progress.network
+        if not isinstance(network, Network):
+            return network
         if stage.widen:
             network = widened(network, stage.widen, stage.widen, self.wishes.seed + 7919 * self.progress.stage)
-        return network if stage.intervals is None else network.grown(lambda basis: stage.intervals)
+        return network if stage.intervals is None else network.grown(lambda _: stage.intervals)
 
-    def _record(self, k: int, network: Network, state: Any, residual: float) -> None:
+    def _record(self, k: int, network: Trainable, state: Any, residual: float) -> None:
         network.set_theta(state.theta)
         row: Row = {
             "stage": k,
@@ -251,7 +254,7 @@ def _stalled(losses: Sequence[float], window: int, factor: float) -> bool:
     return len(losses) > max(window, FEWEST) and losses[-1 - window] < factor * losses[-1]
 
 
-def not_finite(system: ResidualSystem, network: Network) -> str:
+def not_finite(system: ResidualSystem, network: Trainable) -> str:
     """Which equation is not finite, and where."""
     residual, start = system.residual(network.theta), 0
     for block in system.blocks:

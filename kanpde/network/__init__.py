@@ -5,7 +5,9 @@ from kanpde.network.basis import Activation, Basis, Chebyshev, Fourier, Gaussian
 from kanpde.network.bspline import BSpline
 from kanpde.network.growth import restarted, widened
 from kanpde.network.layer import Expansion, Layer, Tape
+from kanpde.network.module import ModuleNetwork, module_jet
 from kanpde.network.network import Network, Sweep
+from kanpde.network.trainable import Swept, Trainable
 
 __all__ = [
     "KAN",
@@ -19,9 +21,13 @@ __all__ = [
     "GaussianRBF",
     "Joined",
     "Layer",
+    "ModuleNetwork",
     "Network",
     "Sweep",
+    "Swept",
     "Tape",
+    "Trainable",
+    "module_jet",
     "network_from_spec",
     "network_spec",
     "restarted",

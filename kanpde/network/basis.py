@@ -112,7 +112,7 @@ class Chebyshev(Basis):
         return Chebyshev(resolution)
 
     def embedding(self, finer: Basis) -> np.ndarray:
-        return _padding(finer.size, self.size)
+        return _padding(finer.size, self.size) if isinstance(finer, Chebyshev) else super().embedding(finer)
 
     def spec(self) -> dict[str, Any]:
         return {"family": "chebyshev", "degree": self.degree}
@@ -154,7 +154,7 @@ class Fourier(Basis):
         return Fourier(resolution)
 
     def embedding(self, finer: Basis) -> np.ndarray:
-        return _padding(finer.size, self.size)
+        return _padding(finer.size, self.size) if isinstance(finer, Fourier) else super().embedding(finer)
 
     def spec(self) -> dict[str, Any]:
         return {"family": "fourier", "modes": self.modes}

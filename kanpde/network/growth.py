@@ -1,4 +1,4 @@
-"""Other starts and wider networks: `restarted` draws new coefficients, `widened` adds nodes without changing the function."""
+"""Other starts and wider networks: `restarted` draws new coefficients, `widened` adds nodes and keeps the function."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kanpde.errors import ProblemError
 from kanpde.jet import coordinates_jet
 from kanpde.multiindex import DerivativeSet
 from kanpde.network import layer as rules
@@ -124,9 +125,17 @@ class Network(torch.nn.Module):
             intervals: new number of spline intervals (rounded up to a multiple of the old) or RBF centres.
             degree: new degree of Chebyshev edges.
             modes: new number of Fourier modes.
+
+        Raises:
+            ProblemError: for an argument that no edge of this network grows by.
         """
-        wanted = {"bspline": intervals, "rbf": intervals, "chebyshev": degree, "fourier": modes}
-        return self.grown(lambda basis: wanted.get(_family(basis)))
+        grows = {"bspline": "intervals", "rbf": "intervals", "chebyshev": "degree", "fourier": "modes"}
+        given = {"intervals": intervals, "degree": degree, "modes": modes}
+        possible = {grows.get(_family(e.basis), "nothing") for layer in self.layers for e in layer.expansions}
+        for name in (name for name, value in given.items() if value is not None):
+            if name not in possible:
+                raise ProblemError(f"{self.title} does not grow by {name}, but by {' and '.join(sorted(possible))}")
+        return self.grown(lambda basis: given.get(grows.get(_family(basis), "")))
 
     def grown(self, resolution: Callable[[Basis], int | None]) -> Network:
         """Every basis at the resolution that `resolution(basis)` names; None or less than today leaves it alone."""

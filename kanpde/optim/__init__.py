@@ -3,7 +3,7 @@
 from kanpde.optim.adam import Adam, Constant, Cosine, Exponential
 from kanpde.optim.lbfgs import LBFGS
 from kanpde.optim.levenberg_marquardt import LevenbergMarquardt
-from kanpde.optim.objective import Objective, State
+from kanpde.optim.objective import Objective, Optimizer, State
 from kanpde.optim.status import Status
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Exponential",
     "LevenbergMarquardt",
     "Objective",
+    "Optimizer",
     "State",
     "Status",
 ]

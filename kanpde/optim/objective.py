@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -59,6 +59,18 @@ class State(Protocol):
     @property
     def status(self) -> Status:
         """Whether to go on, and if not, why."""
+        ...
+
+
+class Optimizer(Protocol):
+    """Settings with two methods; all state is outside, so a refined network just takes a new `init`."""
+
+    def init(self, objective: Objective, theta: Tensor) -> Any:
+        """The state at θ (P,)."""
+        ...
+
+    def step(self, objective: Objective, state: Any) -> Any:
+        """The state after one step."""
         ...
 
 

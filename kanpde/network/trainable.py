@@ -1,0 +1,95 @@
+"""What a residual system needs of a network, layered or a user's own module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from kanpde.multiindex import DerivativeSet
+
+
+class Swept(Protocol):
+    """A jet at some points with its reverse rules."""
+
+    @property
+    def output(self) -> Tensor:
+        """The jet, (c, outputs, n)."""
+        ...
+
+    def jacobian(self, adjoint: Tensor) -> Tensor:
+        """Rows of Jᵀ, (P, n), for the pointwise scalar Σ_co A[c, o, n] · output[c, o, n]."""
+        ...
+
+    def jacobian_blocks(self, adjoint: Tensor, size: int) -> Iterator[Tensor]:
+        """The same for at most `size` points at a time, in their order."""
+        ...
+
+    def gradient(self, adjoint: Tensor) -> list[Tensor]:
+        """The same summed over points, shaped like the coefficients."""
+        ...
+
+
+class Trainable(Protocol):
+    """A map from points to unknowns with flat parameters θ, jets, and adjoints of jets."""
+
+    title: str
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """The layers; none for a module."""
+        ...
+
+    @property
+    def inputs(self) -> int:
+        """Number of coordinates d."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """Number of unknowns."""
+        ...
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of coefficients P."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Their precision."""
+        ...
+
+    @property
+    def theta(self) -> Tensor:
+        """A copy of all of them, flat (P,)."""
+        ...
+
+    def set_theta(self, theta: Tensor) -> None:
+        """Overwrites them."""
+        ...
+
+    def split(self, theta: Tensor) -> list[Tensor]:
+        """A flat vector (P,) in the shapes of the coefficients."""
+        ...
+
+    def prepare(self, points: Tensor, derivatives: DerivativeSet) -> Any:
+        """What can be computed from points (n, d) alone."""
+        ...
+
+    def sweep(
+        self,
+        prepared: Any,
+        derivatives: DerivativeSet,
+        coefficients: Sequence[Tensor] | None = None,
+        reverse: bool = True,
+    ) -> Swept:
+        """One forward pass of the jet from prepared points."""
+        ...
