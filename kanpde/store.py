@@ -113,7 +113,9 @@ def _read_record(file: Any) -> Record:
 
 def _write_plots(group: Any, tables: PlotTables) -> None:
     names = {"unknowns": tables.unknowns, "coordinates": tables.coordinates}
-    hdf5.write_tree(group, "about", {**names, "truth": tables.truth, "slices": len(tables.slices)})
+    hdf5.write_tree(
+        group, "about", {**names, "truth": tables.truth, "slices": len(tables.slices), "nodes": tables.nodes}
+    )
     for k, part in enumerate(tables.slices):
         _write_slice(group.create_group(f"slice{k}"), part)
     hdf5.write_array(group, "edges", np.array([(e.layer, e.source, e.target) for e in tables.edges], dtype=np.int64))
@@ -126,7 +128,8 @@ def _read_plots(group: Any) -> PlotTables:
     slices = tuple(_read_slice(group[f"slice{k}"]) for k in range(about["slices"]))
     labels = hdf5.read_array(group, "edges").reshape(-1, 3).tolist()
     edges = tuple(Edge(*label, *hdf5.read_array(group, f"edge{k}")) for k, label in enumerate(labels))
-    return PlotTables(tuple(about["unknowns"]), tuple(about["coordinates"]), slices, about["truth"], edges)
+    nodes = tuple(map(tuple, about["nodes"]))
+    return PlotTables(tuple(about["unknowns"]), tuple(about["coordinates"]), slices, about["truth"], edges, nodes)
 
 
 def _write_slice(group: Any, part: Slice) -> None:

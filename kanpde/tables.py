@@ -55,6 +55,8 @@ class PlotTables:
         slices: lines or planes.
         truth: what the error is against ("exact solution", "reference", "estimate"), empty without one.
         edges: the curves of the network, empty when it has none to show.
+        nodes: for each layer, the node into which each target goes; targets that share one are multiplied there. Empty
+            when every target is a node.
     """
 
     unknowns: tuple[str, ...]
@@ -62,6 +64,7 @@ class PlotTables:
     slices: tuple[Slice, ...]
     truth: str = ""
     edges: tuple[Edge, ...] = ()
+    nodes: tuple[tuple[int, ...], ...] = ()
 
 
 def tabulate(

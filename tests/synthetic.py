@@ -67,9 +67,10 @@ def plots(dimension: int = 2, unknowns: int = 1, *, exact: bool = True, space: i
 
     bounds = np.array([[-1.0, 1.0]] * dimension)
     names = NAMES[:dimension]
+    nodes = ((0, 1, 2), tuple(range(unknowns)))
     slices = tabulate(off, names, bounds, space=space, exact=wave if exact else None, resolution=17)
     return PlotTables(
-        UNKNOWNS[:unknowns], names, slices, "exact solution" if exact else "", edges([dimension, 3, unknowns])
+        UNKNOWNS[:unknowns], names, slices, "exact solution" if exact else "", edges([dimension, 3, unknowns]), nodes
     )
 
 

@@ -1,5 +1,6 @@
 """Figures: they show the numbers of the tables, need nothing but tables, and leave no state behind."""
 
+import dataclasses
 import itertools
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from kanpde.errors import ProblemError, StoreError
 from kanpde.plots import PARTS, canvas, plot_part, plot_record, plot_tables
 from kanpde.plots.edges import MOST, draw_edges
 from kanpde.plots.fields import draw_fields, parts_of, shape_of
-from kanpde.plots.history import column, draw_history, stage_starts
+from kanpde.plots.history import column, draw_history, news, stage_starts
 from kanpde.tables import PlotTables, tabulate
 
 SHAPES = [(1, 1, None), (1, 2, None), (2, 1, None), (2, 2, 1), (3, 1, 2), (3, 2, None), (4, 1, 2), (4, 1, 3)]
@@ -89,10 +90,11 @@ def test_tabulate_evaluates_on_the_planes_it_names() -> None:
 
 def test_history_shows_losses_estimates_and_stages() -> None:
     axes, rows = Figure().subplots(), history()
-    draw_history(axes, rows, rtol=1e-6)
+    draw_history(axes, rows, rtol=1e-6, final=1e-9)
     loss, estimate, tolerance, stage = axes.lines
     np.testing.assert_array_equal(loss.get_ydata(), [row["loss"] for row in rows])
-    assert np.isfinite(estimate.get_ydata()).sum() == 4
+    assert np.isfinite(estimate.get_ydata()).sum() == 5
+    assert (estimate.get_xdata()[-1], estimate.get_ydata()[-1]) == (12, 1e-9)
     assert tolerance.get_ydata()[0] == 1e-6
     assert stage.get_xdata()[0] == 5.5
     assert stage_starts(rows) == [0, 6]
@@ -116,6 +118,25 @@ def test_every_edge_is_drawn_once(widths: list[int]) -> None:
     draw_edges(axes, tables)
     assert len(axes.patches) == len(tables.edges) == sum(n * m for n, m in itertools.pairwise(widths))
     assert [text.get_text() for text in axes.texts] == ["$x$", "$y$", "$z$"][: widths[0]] + ["$u$", "$v$"][: widths[-1]]
+
+
+def test_an_estimate_is_shown_when_it_is_new() -> None:
+    np.testing.assert_array_equal(news(np.array([np.nan, 2, 2, 1, np.nan, 1])), [np.nan, 2, np.nan, 1, np.nan, 1])
+
+
+def test_products_are_crosses_where_their_factors_meet() -> None:
+    axes = Figure().subplots()
+    nodes = ((0, 1, 1), (0,))
+    draw_edges(axes, PlotTables(("u",), ("x",), (), edges=(*edges([1, 3]), *shifted(edges([2, 1]))), nodes=nodes))
+    marks = {line.get_marker(): line for line in axes.lines if line.get_ydata()[0] == 1 and line.get_marker() in "oX"}
+    np.testing.assert_array_equal(marks["o"].get_xdata(), [0.25])
+    np.testing.assert_array_equal(marks["X"].get_xdata(), [0.75])
+    ends = [line.get_xdata()[1] for line in axes.lines if line.get_color() == canvas.GREY and line.get_ydata()[-1] == 1]
+    assert ends == [0.25, 0.75, 0.75]
+
+
+def shifted(layer: tuple) -> tuple:
+    return tuple(dataclasses.replace(edge, layer=1) for edge in layer)
 
 
 def test_crowded_layers_say_what_they_leave_out() -> None:

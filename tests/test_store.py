@@ -45,7 +45,8 @@ def test_every_float_survives(tmp_path: Path, value: float) -> None:
 def test_plot_tables_come_back(path: Path) -> None:
     before, after = plots(), store.load(path).tables
     assert after is not None
-    assert (after.unknowns, after.coordinates, after.truth) == (before.unknowns, before.coordinates, before.truth)
+    for name in ("unknowns", "coordinates", "truth", "nodes"):
+        assert getattr(after, name) == getattr(before, name)
     for one, two in zip(before.slices, after.slices, strict=True):
         assert (one.names, one.held) == (two.names, two.held)
         np.testing.assert_array_equal(one.values, two.values)

@@ -45,7 +45,7 @@ def plot_record(record: Record, tables: PlotTables, path: str | Path) -> Path:
         top.suptitle(f"{record.problem_name}: {record.network.get('title', 'network')}, {_accuracy(record)}")
         draw_fields(top, tables, parts)
         panels = bottom.subplots(1, 2 if tables.edges else 1, squeeze=False)[0]
-        draw_history(panels[0], record.history, record.rtol)
+        draw_history(panels[0], record.history, record.rtol, record.error_estimate)
         if tables.edges:
             draw_edges(panels[1], tables)
 
@@ -84,7 +84,8 @@ def plot_part(part: str, record: Record, tables: PlotTables, path: str | Path) -
         return _plot_field(part, record, tables, path)
     if part == "history":
         size = (_WIDTH * 1.2, _HEIGHT)
-        return render(path, size, lambda figure: draw_history(figure.subplots(), record.history, record.rtol))
+        about = (record.history, record.rtol, record.error_estimate)
+        return render(path, size, lambda figure: draw_history(figure.subplots(), *about))
     if not tables.edges:
         raise ProblemError(f"{record.problem_name}: the network has no curves on its edges to show; a KAN has.")
     return render(path, (_WIDTH * 1.5, _HEIGHT * 1.2), lambda figure: draw_edges(figure.subplots(), tables))

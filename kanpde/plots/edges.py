@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,30 +17,59 @@ MOST = 40
 
 
 def draw_edges(axes: Any, tables: PlotTables) -> None:
-    """Draws the network of `tables.edges`; the darker a curve, the larger its range within its layer."""
-    layers = sorted({edge.layer for edge in tables.edges})
+    """Draws the network of `tables.edges`; the darker a curve, the larger its range within its layer.
+
+    Targets that share a node are multiplied there; such a node is a cross.
+    """
+    rows = _rows(tables)
     axes.set_title("edges of the network")
     axes.set_axis_off()
     axes.set_xlim(0, 1)
-    axes.set_ylim(-0.25, len(layers) + 0.25)
-    notes = [_draw_layer(axes, row, [e for e in tables.edges if e.layer == key]) for row, key in enumerate(layers)]
-    _draw_nodes(axes, tables, layers)
+    axes.set_ylim(-0.25, len(rows) + 0.25)
+    notes = [_draw_row(axes, height, row) for height, row in enumerate(rows)]
+    _draw_nodes(axes, tables, rows)
     if any(notes):
         axes.text(1, -0.25, "; ".join(filter(None, notes)), ha="right", va="bottom", fontsize=6, color=GREY)
 
 
-def _draw_layer(axes: Any, row: int, edges: Sequence[Edge]) -> str:
+@dataclass(frozen=True)
+class _Row:
+    """The edges of one layer, the node to which each target belongs, and how many nodes there are below and above."""
+
+    edges: tuple[Edge, ...]
+    nodes: tuple[int, ...]
+
+    @property
+    def below(self) -> int:
+        return 1 + max(edge.source for edge in self.edges)
+
+    @property
+    def above(self) -> int:
+        return 1 + max(self.nodes)
+
+
+def _rows(tables: PlotTables) -> list[_Row]:
+    """The layers from the coordinates up."""
+    rows = []
+    for k, layer in enumerate(sorted({edge.layer for edge in tables.edges})):
+        edges = tuple(edge for edge in tables.edges if edge.layer == layer)
+        targets = 1 + max(edge.target for edge in edges)
+        rows.append(_Row(edges, tables.nodes[k] if tables.nodes else tuple(range(targets))))
+    return rows
+
+
+def _draw_row(axes: Any, height: int, row: _Row) -> str:
     """The edges between two rows of nodes; says which were left out."""
-    ranges = {id(edge): _range(edge.y) for edge in edges}
-    kept = sorted(sorted(edges, key=lambda e: -ranges[id(e)])[:MOST], key=lambda e: (e.source, e.target))
-    sources, targets = (1 + max(getattr(e, end) for e in edges) for end in ("source", "target"))
+    ranges = {id(edge): _range(edge.y) for edge in row.edges}
+    kept = sorted(sorted(row.edges, key=lambda e: -ranges[id(e)])[:MOST], key=lambda e: (e.source, e.target))
     largest = max(ranges.values()) or 1.0
     for k, edge in enumerate(kept):
-        place = (_position(k, len(kept)), row + 0.5)
+        place = (_position(k, len(kept)), height + 0.5)
         strength = 0.15 + 0.85 * ranges[id(edge)] / largest
-        start, end = (_position(edge.source, sources), row), (_position(edge.target, targets), row + 1)
+        start = (_position(edge.source, row.below), height)
+        end = (_position(row.nodes[edge.target], row.above), height + 1)
         _draw_curve(axes, edge, (start, place, end), len(kept), strength)
-    return f"row {row + 1}: {len(kept)} largest of {len(edges)} edges" if len(kept) < len(edges) else ""
+    return f"row {height + 1}: {len(kept)} largest of {len(row.edges)} edges" if len(kept) < len(row.edges) else ""
 
 
 Point = tuple[float, float]
@@ -56,15 +87,21 @@ def _draw_curve(axes: Any, edge: Edge, way: tuple[Point, Point, Point], count: i
     axes.plot(horizontal, y + 0.8 * half_height * _centred(edge.y), color=BLUE, linewidth=1, alpha=strength, zorder=3)
 
 
-def _draw_nodes(axes: Any, tables: PlotTables, layers: Sequence[int]) -> None:
-    """Dots, with the names of the coordinates below and of the unknowns above."""
-    by_layer = [[e for e in tables.edges if e.layer == key] for key in layers]
-    counts = [1 + max(e.source for e in edges) for edges in by_layer] + [1 + max(e.target for e in by_layer[-1])]
-    for row, count in enumerate(counts):
-        places = [_position(k, count) for k in range(count)]
-        axes.plot(places, [row] * count, color="black", marker="o", markersize=4, linestyle="", zorder=4)
-    _name_nodes(axes, tables.coordinates, counts[0], -0.08, "top")
-    _name_nodes(axes, tables.unknowns, counts[-1], len(layers) + 0.08, "bottom")
+def _draw_nodes(axes: Any, tables: PlotTables, rows: Sequence[_Row]) -> None:
+    """Dots for sums, crosses for products, with the names of the coordinates below and of the unknowns above."""
+    _mark(axes, 0, range(rows[0].below), rows[0].below, "o")
+    for height, row in enumerate(rows, start=1):
+        shares = Counter(row.nodes)
+        _mark(axes, height, [node for node, share in shares.items() if share == 1], row.above, "o")
+        _mark(axes, height, [node for node, share in shares.items() if share > 1], row.above, "X")
+    _name_nodes(axes, tables.coordinates, rows[0].below, -0.08, "top")
+    _name_nodes(axes, tables.unknowns, rows[-1].above, len(rows) + 0.08, "bottom")
+
+
+def _mark(axes: Any, height: int, nodes: Iterable[int], count: int, marker: str) -> None:
+    places = [_position(node, count) for node in nodes]
+    if places:
+        axes.plot(places, [height] * len(places), color="black", marker=marker, markersize=4, linestyle="", zorder=4)
 
 
 def _name_nodes(axes: Any, names: Sequence[str], count: int, height: float, side: str) -> None:

@@ -12,25 +12,35 @@ from kanpde.plots.canvas import BLUE, GREY, ORANGE
 Row = Mapping[str, Any]
 
 
-def draw_history(axes: Any, rows: Sequence[Row], rtol: float | None = None) -> None:
+def draw_history(axes: Any, rows: Sequence[Row], rtol: float | None = None, final: float | None = None) -> None:
     """Loss and error estimate against the iteration, on a logarithmic scale.
 
     Args:
         axes: where to draw.
         rows: the history of a record.
         rtol: the tolerance that was asked for.
+        final: the estimate after the last iteration.
     """
     axes.set_title("convergence")
     axes.set_xlabel("iteration")
     axes.spines[["top", "right"]].set_visible(False)
-    loss, estimate = column(rows, "loss"), column(rows, "estimate")
+    loss = column(rows, "loss")
+    estimate = news(column([*rows, {"estimate": final}], "estimate"))
     if not np.isfinite(loss).any():
         axes.text(0.5, 0.5, "no iterations", ha="center", va="center", transform=axes.transAxes, color=GREY)
         return
     steps = np.arange(len(rows))
     axes.semilogy(steps, loss, color=BLUE, label="loss")
     if np.isfinite(estimate).any():
-        axes.semilogy(steps, estimate, color=ORANGE, marker="o", markersize=3.5, linestyle="", label="error estimate")
+        axes.semilogy(
+            np.arange(len(estimate)),
+            estimate,
+            color=ORANGE,
+            marker="o",
+            markersize=3.5,
+            linestyle="",
+            label="error estimate",
+        )
     if rtol is not None:
         axes.axhline(rtol, color=ORANGE, linestyle=":", linewidth=1, label="tolerance")
     for start in stage_starts(rows)[1:]:
@@ -43,6 +53,12 @@ def column(rows: Sequence[Row], key: str) -> np.ndarray:
     """One quantity of a history; NaN where it is missing, not finite or not positive."""
     values = np.array([float("nan") if row.get(key) is None else float(row[key]) for row in rows], dtype=np.float64)
     return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+
+
+def news(values: np.ndarray) -> np.ndarray:
+    """A column whose entries are repeated until they change, each shown once."""
+    repeated = np.append(False, values[1:] == values[:-1])
+    return np.where(repeated, np.nan, values)
 
 
 def stage_starts(rows: Sequence[Row]) -> list[int]:
