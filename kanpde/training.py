@@ -26,6 +26,7 @@ SCOUTING = 12  # steps that each candidate gets before the best is kept
 FEWEST = 15  # steps before a stage is judged: damping may have to rise first
 PATIENCE = (8, 1.5)  # the loss must fall by this factor over so many steps, or the next stage begins
 LAST_PATIENCE = (25, 1.1)  # the same where no finer stage follows
+CHECK = 20  # steps between estimates while the ratio of error to residual is unknown
 REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
 
 Row = dict[str, Any]
@@ -183,12 +184,18 @@ class Run:
             self._record(k, network, state, math.sqrt(2 * state.loss))
             if state.status is not Status.RUNNING or self.late or _stalled(losses, *patience):
                 break
-            if self.ratio * math.sqrt(2 * state.loss) * SAFETY <= self.wishes.rtol and self._estimated(state.loss):
+            if self._worth_estimating(state.loss, len(losses)) and self._estimated(state.loss):
                 break
         if not self.converged:
             self._estimated(state.loss)
         damping = min(1e-3, REOPENING * state.damping) if state.status is Status.RUNNING else 1e-6
         self.progress = dataclasses.replace(self.progress, stage=k + 1, damping=max(damping, 1e-20))
+
+    def _worth_estimating(self, loss: float, steps: int) -> bool:
+        """Whether the residual foretells an error below the tolerance; now and then where no estimate says how."""
+        if math.isinf(self.ratio):
+            return steps % CHECK == 0
+        return self.ratio * math.sqrt(2 * loss) * SAFETY <= self.wishes.rtol
 
     def _grown(self, stage: Stage) -> Trainable:
         network = self.progress.network
