@@ -36,13 +36,15 @@ LEVELS = {
     "residual": 4,
     "store": 4,
     "estimate": 5,
-    "training": 5,
-    "symbolic": 5,
+    "plan": 5,
     "plots": 5,
-    "solution": 6,
-    "studies": 7,
-    "__init__": 8,
-    "cli": 8,
+    "pointwise": 5,
+    "symbolic": 5,
+    "training": 6,
+    "solution": 7,
+    "studies": 8,
+    "__init__": 9,
+    "cli": 9,
 }
 HEAVY = ("matplotlib", "dask", "skfem", "meshio", "h5py")
 # Each heavy library is loaded by `importlib.import_module` in the one module named here.
