@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from kanpde.domain.piece import BoxPiece
 from kanpde.errors import ProblemError
-from kanpde.operator import DifferentialOperator
+from kanpde.operator import DifferentialOperator, JetVariable
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.references.grid import Grid
 
@@ -62,6 +63,15 @@ class Rows:
         return normals
 
 
+class Entries(NamedTuple):
+    """Entries of a sparse matrix: rows, columns and weights, and which of a block's coefficients multiplies each."""
+
+    rows: Array
+    columns: Array
+    weights: Array
+    line: Array
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """All rows of a problem on a grid; the unknown values are ordered unknown by unknown, each (N,) in C order."""
@@ -79,6 +89,35 @@ class Layout:
     def size(self) -> int:
         """Number of rows, equal to the number of unknown values."""
         return self.n_unknowns * self.grid.size
+
+    @cached_property
+    def entries(self) -> list[list[Entries]]:
+        """For each block and each of its derivatives the stencil entries, to be multiplied by the coefficients."""
+        return [[self._entries(rows, variable) for variable in rows.operator.jet] for rows in self.blocks]
+
+    def _entries(self, rows: Rows, variable: JetVariable) -> Entries:
+        stencil = self.grid.matrix(variable.derivative)
+        sampled = (stencil[rows.nodes] if rows.sampling is None else rows.sampling @ stencil).tocoo()
+        line = sampled.coords[0]
+        return Entries(rows.rows[line], variable.unknown * self.grid.size + sampled.coords[1], sampled.data, line)
+
+    def shifted(self, grid: Grid) -> Layout:
+        """The same rows on a grid that differs in its position only: what was assembled is shared."""
+        moved = Layout(self.problem, grid, self.blocks)
+        if "entries" in self.__dict__:
+            moved.__dict__["entries"] = self.entries
+        return moved
+
+    @property
+    def steady(self) -> bool:
+        """Whether every condition off the first instant holds at all times, so that the rows are the same in every slab."""
+        domain = self.problem.domain
+        position = domain.coordinates.index(domain.time) if domain.time is not None else 0
+        pieces = [p for c in self.problem.conditions if c.kind != "initial" for p in c.region.pieces()]
+        whole = tuple(domain.bounds[position])
+        return all(
+            (p.lower[position], p.upper[position]) == whole and domain.time not in p.predicate.free_symbols for p in pieces
+        )
 
 
 def equation_of_unknown(problem: Problem) -> list[int]:
@@ -153,15 +192,15 @@ def _plane(grid: Grid, face: Face, depth: int) -> Array:
     return np.take(np.arange(grid.size).reshape(grid.shape), position, axis=face.axis).reshape(-1)
 
 
-def faces_of_piece(grid: Grid, piece: BoxPiece, bounds: Array) -> list[Face] | None:
-    """The faces on which a flat piece of the boundary lies; None for a piece within the domain."""
+def face_of_piece(grid: Grid, piece: BoxPiece, bounds: Array) -> Face | None:
+    """The face on which a flat piece of the boundary lies; None for a piece within the domain."""
     faces = []
     for axis in np.flatnonzero(np.asarray(piece.lower) == np.asarray(piece.upper)):
         ends = np.isclose(bounds[axis], piece.lower[axis], rtol=1e-12, atol=1e-12 * float(np.ptp(bounds[axis])))
         if not ends.any() or grid.axes[axis].period is not None:
             return None
         faces.append(Face(int(axis), int(np.argmax(ends))))
-    return faces if len(faces) == 1 else None
+    return faces[0] if len(faces) == 1 else None
 
 
 def layout(problem: Problem, grid: Grid) -> Layout:
@@ -191,28 +230,44 @@ def layout(problem: Problem, grid: Grid) -> Layout:
 
 
 def _claim(problem: Problem, grid: Grid, own: Sequence[int]) -> tuple[_Candidates, list[tuple[int, Array]]]:
-    """Stack the conditions of one unknown on the faces, the first in the face, the next one node deeper."""
-    candidates, pins = _Candidates(grid.size), []
-    depths: dict[Face, Array] = {}
+    """Stack the conditions of one unknown on the faces, level by level, and find them nodes."""
+    pins: list[tuple[int, Array]] = []
+    counts: dict[Face, Array] = {}
+    stacked: list[tuple[int, Face, Array, Array]] = []
     for k in own:
-        condition = problem.conditions[k]
-        for piece in condition.region.pieces():
-            faces = faces_of_piece(grid, piece, problem.domain.bounds)
-            if faces is None:
+        for piece in problem.conditions[k].region.pieces():
+            face = face_of_piece(grid, piece, problem.domain.bounds)
+            if face is None:
                 pins.append((k, np.asarray(piece.lower)))
                 continue
-            face = faces[0]
             plane = _plane(grid, face, 0)
             inside = np.asarray(piece.contains(grid.points[plane]), dtype=bool)
-            depth = depths.setdefault(face, np.zeros(len(plane), dtype=int))
+            count = counts.setdefault(face, np.zeros(len(plane), dtype=int))
             # Where two parts of a side meet, both hold the node between them: the first one keeps it.
-            inside &= (depth == 0) | ~_cut_edge(piece, grid.points[plane], problem.domain.bounds)
-            for level in np.unique(depth[inside]):
-                chosen = inside & (depth == level)
-                rows = _plane(grid, face, int(level))[chosen]
-                candidates.add(k, face, rank_of_condition(condition), rows, plane[chosen])
-            depth[inside] += 1
+            inside &= (count == 0) | ~_cut_edge(piece, grid.points[plane], problem.domain.bounds)
+            stacked.append((k, face, inside, count.copy()))
+            count[inside] += 1
+    candidates = _Candidates(grid.size)
+    for k, face, inside, level in stacked:
+        for where, depth, chosen in _places(face, inside, level, counts):
+            rows, nodes = _plane(grid, where, depth)[chosen], _plane(grid, face, 0)[chosen]
+            candidates.add(k, face, rank_of_condition(problem.conditions[k]), rows, nodes)
     return candidates, pins
+
+
+def _places(face: Face, inside: Array, level: Array, counts: dict[Face, Array]) -> Iterator[tuple[Face, int, Array]]:
+    """The end, the depth below it and the lines for the condition at each level of a face.
+
+    Half of the conditions of a line take rows at either end, whichever end they speak of: centred differences are then
+    imposed where they are centred, and an initial value problem on an axis stays solvable.
+    """
+    other = Face(face.axis, 1 - face.side)
+    beyond = counts.get(other, np.zeros_like(level))
+    half = counts[face] - np.maximum(counts[face] - beyond, 0) // 2
+    depths = np.where(level < half, level, -1 - (beyond + level - half))
+    for depth in np.unique(depths[inside]):
+        chosen = inside & (depths == depth)
+        yield (face, int(depth), chosen) if depth >= 0 else (other, int(-1 - depth), chosen)
 
 
 def _cut_edge(piece: BoxPiece, points: Array, bounds: Array) -> Array:

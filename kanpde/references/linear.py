@@ -102,9 +102,8 @@ class LinearSolver:
                 f"the grid system of {size} unknowns is too large for a direct solve, and its iteration does not"
                 " converge; use a smaller shape."
             )
-        matrix = self.system.matrix().tocsc()
         try:
-            return sparse_linalg.splu(matrix).solve
+            return sparse_linalg.splu(self.system.matrix()).solve
         except RuntimeError as error:
             raise LinearSolveError(_SINGULAR) from error
 

@@ -63,11 +63,13 @@ def march(problem: Problem, axes: tuple[Axis, ...], instants: Array, stages: int
     first = StageAxis(float(instants[0]), step, stages)
     grid = Grid((*axes[:position], first, *axes[position:]))
     instant = initial_instant(problem, rest, first.start)
+    rows = layout(problem, grid)
+    steady = rows.steady
     states: list[Array] = []
     worst, solver = 0.0, None
     for start in instants[:-1]:
         grid = grid.shifted(position, StageAxis(float(start), step, stages))
-        rows = layout(problem, grid)
+        rows = rows.shifted(grid) if steady else layout(problem, grid)
         guess = np.concatenate([_constant(instant[c, 0], grid, position) for c in range(len(orders))])
         known = slab_history(rows, rest, instant, position)
         solution = solve_on_grid(rows, guess, tolerance, known, solver)

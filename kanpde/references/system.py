@@ -10,7 +10,7 @@ from scipy import sparse
 
 from kanpde.operator import DifferentialOperator, JetVariable
 from kanpde.references.grid import Grid
-from kanpde.references.layout import Layout, Rows
+from kanpde.references.layout import Layout
 
 Array = np.ndarray
 
@@ -68,28 +68,17 @@ class Linearised:
                 result[rows.rows] += coefficient * rows.sample(derivatives[variable])
         return result
 
-    def matrix(self) -> sparse.csr_array:
+    def matrix(self) -> sparse.csc_array:
         """The sparse matrix (size, size)."""
-        blocks = [self._block(rows, c) for rows, c in zip(self.layout.blocks, self.coefficients, strict=True)]
-        stacked = sparse.vstack(blocks, format="csr")
-        order = np.concatenate([rows.rows for rows in self.layout.blocks])
-        scatter = sparse.csr_array(
-            (np.ones(len(order)), (order, np.arange(len(order)))), shape=(self.layout.size, len(order))
-        )
-        return sparse.csr_array(scatter @ stacked)
-
-    def _block(self, rows: Rows, coefficients: tuple[Array | None, ...]) -> sparse.csr_array:
-        parts: list[sparse.csr_array | None] = [None] * self.layout.n_unknowns
-        for variable, coefficient in zip(rows.operator.jet, coefficients, strict=True):
-            if coefficient is None:
-                continue
-            stencil = self.grid.matrix(variable.derivative)
-            sampled = stencil[rows.nodes] if rows.sampling is None else rows.sampling @ stencil
-            term = sparse.csr_array(sparse.diags_array(coefficient) @ sampled)
-            before = parts[variable.unknown]
-            parts[variable.unknown] = term if before is None else before + term
-        empty = sparse.csr_array((len(rows.rows), self.grid.size))
-        return sparse.hstack([empty if part is None else part for part in parts], format="csr")
+        rows, columns, values = [], [], []
+        for block, coefficients in zip(self.layout.entries, self.coefficients, strict=True):
+            for entries, coefficient in zip(block, coefficients, strict=True):
+                if coefficient is not None:
+                    rows.append(entries.rows)
+                    columns.append(entries.columns)
+                    values.append(coefficient[entries.line] * entries.weights)
+        triples = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+        return sparse.coo_array(triples, shape=(self.layout.size, self.layout.size)).tocsc()
 
 
 def linearise(layout: Layout, jet: Mapping[JetVariable, Array]) -> Linearised:
