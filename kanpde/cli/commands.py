@@ -85,7 +85,7 @@ def _keep(problem: Problem, solution: Solution, files: Files, stored_reference: 
     solution.save(files.solution)
     stored = store.load(files.solution)
     record = stored.record
-    if record.finished:
+    if record.status != "interrupted":
         record = dataclasses.replace(record, conventional=beside(problem, solution, stored_reference))
         store.save(files.solution, record, stored.tables, stored.arrays)
     if stored.tables is not None:
