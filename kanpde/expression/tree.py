@@ -108,15 +108,20 @@ def _write_float(number: sp.Basic) -> Tree:
 
 
 def _write_symbol(symbol: sp.Basic) -> Tree:
-    name, known = cast(sp.Symbol, symbol).name, cast(sp.Symbol, symbol).assumptions0
-    brief = {key: True for key in ASSUMPTIONS if known.get(key)}
-    same = sp.Symbol(name, **brief).assumptions0 == known
-    return ["Symbol", name, brief if same else {k: v for k, v in known.items() if v is not None}]
+    name = cast(sp.Symbol, symbol).name
+    return ["Symbol", name, _brief(cast(sp.Symbol, symbol).assumptions0)]
+
+
+def _brief(known: dict[str, bool | None]) -> dict[str, bool | None]:
+    """The assumptions that imply all others, where a few do."""
+    brief: dict[str, bool | None] = {key: True for key in ASSUMPTIONS if known.get(key)}
+    same = sp.Symbol("any", **cast(Any, brief)).assumptions0 == known
+    return brief if same else {k: v for k, v in known.items() if v is not None}
 
 
 def _write_function(function: sp.Basic) -> Tree:
-    name = cast(AppliedUndef, function).name
-    return ["Function", name, bool(function.is_real), *(to_tree(a) for a in function.args)]
+    name, known = cast(AppliedUndef, function).name, dict(cast(Any, function.func)._kwargs)
+    return ["Function", name, _brief({"commutative": True, **known}) if known else {}, *map(to_tree, function.args)]
 
 
 def _write_piecewise(expression: sp.Basic) -> Tree:
@@ -162,9 +167,9 @@ def _read_symbol(name: str, assumptions: dict[str, bool]) -> sp.Basic:
     return sp.Symbol(str(name), **{str(key): bool(value) for key, value in assumptions.items()})
 
 
-def _read_function(name: str, real: bool, *arguments: Tree) -> sp.Basic:
-    function = sp.Function(str(name), real=True) if real else sp.Function(str(name))
-    return cast(sp.Basic, function(*map(_read, arguments)))
+def _read_function(name: str, assumptions: dict[str, bool], *arguments: Tree) -> sp.Basic:
+    known = {str(key): bool(value) for key, value in assumptions.items()}
+    return cast(sp.Basic, sp.Function(str(name), **known)(*map(_read, arguments)))
 
 
 def _read_piecewise(*branches: tuple[Tree, Tree]) -> sp.Basic:

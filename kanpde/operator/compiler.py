@@ -51,6 +51,10 @@ class Scope:
         arguments = (cast(sp.Symbol, a).xreplace(self.twins) for a in unknown.args)
         return cast(AppliedUndef, sp.Function(unknown.name, real=True)(*arguments))
 
+    def jet_symbol(self, variable: JetVariable) -> JetSymbol:
+        """Return what stands for a derivative."""
+        return JetSymbol(self.variable_name(variable), variable)
+
     def variable_name(self, variable: JetVariable) -> str:
         """Return u, u_x, u_xy, ... for printing."""
         name = self.unknowns[variable.unknown].name
@@ -88,6 +92,7 @@ def vectors(expression: sp.Basic, scope: Scope) -> sp.Basic:
 
 def evaluate(expression: sp.Basic, scope: Scope) -> sp.Basic:
     """Carry out the derivatives that are still unevaluated, such as Derivative(u**2, x)."""
+    # doit also builds every node anew: what sp.factor kept unevaluated takes the form that it has after storing.
     value = expression.doit()
     for kind in (sp.Subs, sp.Integral, sp.Sum):
         left = sorted(value.atoms(kind), key=str)
@@ -123,8 +128,7 @@ def _unknown(function: sp.Basic, scope: Scope) -> int:
 def _jet_symbol(derivative: sp.Basic, unknown: int, scope: Scope) -> JetSymbol:
     counts = dict(derivative.variable_count) if isinstance(derivative, sp.Derivative) else {}
     alpha: MultiIndex = tuple(int(counts.get(scope.twins[s], 0)) for s in scope.coordinates)
-    variable = JetVariable(unknown, alpha)
-    return JetSymbol(scope.variable_name(variable), variable)
+    return scope.jet_symbol(JetVariable(unknown, alpha))
 
 
 def symbols(expression: sp.Basic, scope: Scope) -> sp.Basic:

@@ -2,6 +2,7 @@
 
 from .conditions import CompiledCondition, Condition, Dirichlet, Initial, Neumann, Periodic, Robin
 from .problem import Problem
+from .tree import problem_from_tree, problem_to_tree
 
 __all__ = [
     "CompiledCondition",
@@ -12,4 +13,6 @@ __all__ = [
     "Periodic",
     "Problem",
     "Robin",
+    "problem_from_tree",
+    "problem_to_tree",
 ]

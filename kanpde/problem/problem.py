@@ -37,7 +37,8 @@ class Problem:
 
     Attributes:
         domain: where the equations hold.
-        equations: one `sp.Eq` or expression that vanishes, or a list of them; stored as a tuple.
+        equations: one `sp.Eq` or expression that vanishes, or a list of them; stored as a tuple. Those of a problem
+            that was read from a file are normal forms.
         conditions: one or a list; stored compiled. A problem without conditions has `()`.
         exact: the solution, if it is known: one expression of the coordinates for each unknown.
         name: names files and tables.
@@ -75,7 +76,8 @@ class Problem:
             object.__setattr__(self, key, value)
 
     def _operator(self, equation: object, label: str) -> DifferentialOperator:
-        operator = compile_operator(equation, self.scope(label))
+        done = isinstance(equation, DifferentialOperator)
+        operator = cast(DifferentialOperator, equation) if done else compile_operator(equation, self.scope(label))
         if not operator.jet:
             raise ProblemError(f"{label} contains no unknown: it cancels out; check both sides.")
         return operator
@@ -180,7 +182,7 @@ def _unknowns(equations: Sequence[object], domain: Domain) -> tuple[AppliedUndef
     """Return the unknowns, each a function of all coordinates of the domain."""
     if not equations:
         raise ProblemError("the problem has no equation; give at least one sp.Eq(left, right).")
-    unknowns = unknowns_of(equations)
+    unknowns = unknowns_of([sp.Tuple(*e.unknowns) if isinstance(e, DifferentialOperator) else e for e in equations])
     for unknown in unknowns:
         if set(unknown.args) != set(domain.coordinates) or len(unknown.args) != len(domain.coordinates):
             names = ", ".join(map(str, domain.coordinates))
