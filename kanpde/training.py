@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -15,7 +16,7 @@ from kanpde.errors import ProblemError
 from kanpde.estimate import Estimator, TrainedField
 from kanpde.field import Ansatz
 from kanpde.network import Network, Trainable, widened
-from kanpde.optim import LevenbergMarquardt, Status
+from kanpde.optim import LevenbergMarquardt, State, Status
 from kanpde.plan import CANDIDATES, Ladder, Stage, assemble
 from kanpde.problem import Problem
 from kanpde.references.correction import DefectEstimate
@@ -27,6 +28,7 @@ FEWEST = 15  # steps before a stage is judged: damping may have to rise first
 PATIENCE = (8, 1.5)  # the loss must fall by this factor over so many steps, or the next stage begins
 LAST_PATIENCE = (25, 1.1)  # the same where no finer stage follows
 CHECK = 20  # steps between estimates while the ratio of error to residual is unknown
+AFRESH = 1e-6  # damping after a stage in which no step helped any more
 REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
 
 Row = dict[str, Any]
@@ -126,6 +128,7 @@ class Run:
             status = self._verdict()
         except KeyboardInterrupt:
             status = "interrupted"
+            self._estimate_again()
         self.progress = dataclasses.replace(self.progress, status=status, seconds=self.seconds)
         return self.progress
 
@@ -172,6 +175,7 @@ class Run:
         system = self._system(network, stage)
         patience = LAST_PATIENCE if self._last else PATIENCE
         engine = stage.engine
+        damped = isinstance(engine, LevenbergMarquardt)
         if isinstance(engine, LevenbergMarquardt):
             engine = dataclasses.replace(engine, damping=self.progress.damping)
         state = engine.init(system, network.theta)
@@ -182,14 +186,14 @@ class Run:
             state = engine.step(system, state)
             losses.append(state.loss)
             self._record(k, network, state, math.sqrt(2 * state.loss))
-            if state.status is not Status.RUNNING or self.late or _stalled(losses, *patience):
+            if state.status is not Status.RUNNING or self.late or (damped and _stalled(losses, *patience)):
                 break
-            if self._worth_estimating(state.loss, len(losses)) and self._estimated(state.loss):
+            if self._worth_estimating(state.loss, len(losses) if damped else 1) and self._estimated(state.loss):
                 break
         if not self.converged:
             self._estimated(state.loss)
-        damping = min(1e-3, REOPENING * state.damping) if state.status is Status.RUNNING else 1e-6
-        self.progress = dataclasses.replace(self.progress, stage=k + 1, damping=max(damping, 1e-20))
+        damping = _reopened(state) if damped else self.progress.damping
+        self.progress = dataclasses.replace(self.progress, stage=k + 1, damping=damping)
 
     def _worth_estimating(self, loss: float, steps: int) -> bool:
         """Whether the residual foretells an error below the tolerance; now and then where no estimate says how."""
@@ -243,6 +247,12 @@ class Run:
             self.ratio = math.inf
         return self.converged
 
+    def _estimate_again(self) -> None:
+        """What stands in `progress` may be older than its network; a second interrupt leaves no estimate at all."""
+        self.progress = dataclasses.replace(self.progress, estimate=None)
+        with contextlib.suppress(KeyboardInterrupt):
+            self._estimated(0.0)
+
     def _verdict(self) -> str:
         estimate = self.progress.estimate
         if self.converged:
@@ -255,6 +265,13 @@ class Run:
             f"not converged: the estimated error {estimate.relative:.1e} stays above {self.wishes.rtol:.1e}/{SAFETY}; "
             "give a wider network, more stages, or a larger rtol"
         )
+
+
+def _reopened(state: State) -> float:
+    """The damping with which the next stage begins."""
+    if state.status is not Status.RUNNING:
+        return AFRESH
+    return min(1e-3, max(1e-20, REOPENING * float(state.damping)))
 
 
 def _stalled(losses: Sequence[float], window: int, factor: float) -> bool:
