@@ -24,7 +24,8 @@ from kanpde.multiindex import DerivativeSet
 from kanpde.network import Swept, Trainable
 
 MEMORY = 1 << 30  # bytes for the kept Jacobian and the tables of a chunk together
-COPIES = 6  # arrays of the size of a layer's features that live at once during a sweep
+COPIES = 6  # arrays of the size of a layer's living functions that are there at once during a sweep
+FEWEST_POINTS = 64  # in a chunk, however little memory there is
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Chunk:
     cache: list[Any] = field(default_factory=list)
 
     def prepared(self, network: Trainable, keep: bool) -> Any:
-        """First-layer features, kept where memory allows."""
+        """The first layer at these points, kept where memory allows."""
         if self.cache:
             return self.cache[0]
         tape = network.prepare(self.points, self.derivatives)
@@ -128,32 +129,34 @@ class ResidualSystem:
         self.rows = sum(len(block.points) * len(block.equations) for block in blocks)
         self.keeps_jacobian = 8 * self.rows * network.n_parameters <= memory // 2
         like = network.theta
-        self._chunks = [c for b in blocks for c in b.chunks(ansatz, self._chunk_size(b, memory), like)]
-        table = sum(
-            len(b.points) * len(b.derivatives) * sum(layer.rows for layer in network.layers[:1]) for b in blocks
-        )
+        self._chunks = [c for b in blocks for c in b.chunks(ansatz, self._chunk_size(b), like)]
+        self._jacobian_points = max(FEWEST_POINTS, memory // (4 * 8 * network.n_parameters))
+        living = sum(layer.living for layer in network.layers[:1])
+        table = sum(len(b.points) * len(b.derivatives) * living for b in blocks)
         self._keep_tables = 3 * 8 * table <= memory // 4
 
-    def _chunk_size(self, block: Block, memory: int) -> int:
-        tables = COPIES * len(block.derivatives) * sum(layer.rows for layer in self.network.layers)
-        per_point = 8 * (tables + self.network.n_parameters * len(block.equations))
-        return max(64, memory // (4 * per_point))
+    def _chunk_size(self, block: Block) -> int:
+        """Points in a sweep: memory goes to the functions alive at them, or to the graph of a user's own module."""
+        per_point = sum(layer.living for layer in self.network.layers) or self.network.n_parameters
+        return max(FEWEST_POINTS, self.memory // (4 * 8 * COPIES * len(block.derivatives) * per_point))
 
-    def _sweeps(self, theta: Tensor) -> Iterator[tuple[Chunk, Swept]]:
+    def _sweeps(self, theta: Tensor, reverse: bool = True) -> Iterator[tuple[Chunk, Swept]]:
         coefficients = self.network.split(theta)
         for chunk in self._chunks:
             prepared = chunk.prepared(self.network, self._keep_tables)
-            yield chunk, self.network.sweep(prepared, chunk.derivatives, coefficients)
+            yield chunk, self.network.sweep(prepared, chunk.derivatives, coefficients, reverse)
 
     def residual(self, theta: Tensor) -> Tensor:
         """r(θ), (N,)."""
-        return torch.cat([chunk.residual(chunk.frame.constrain(s.output)) for chunk, s in self._sweeps(theta)])
+        sweeps = self._sweeps(theta, reverse=False)
+        return torch.cat([chunk.residual(chunk.frame.constrain(sweep.output)) for chunk, sweep in sweeps])
 
     def linearized(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Row blocks (r (n,), Jᵀ (P, n)), one a chunk and equation."""
+        """Row blocks (r (n,), Jᵀ (P, n)), in the order of `residual`."""
         for chunk, sweep in self._sweeps(theta):
             for residual, adjoint in chunk.linearized(chunk.frame.constrain(sweep.output)):
-                yield residual, sweep.jacobian(chunk.frame.adjoint(adjoint))
+                blocks = sweep.jacobian_blocks(chunk.frame.adjoint(adjoint), self._jacobian_points)
+                yield from zip(residual.split(self._jacobian_points), blocks, strict=True)
 
     def loss_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
         """½ |r|² and Jᵀr, one reverse sweep a chunk."""

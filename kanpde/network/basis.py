@@ -49,6 +49,11 @@ class Basis(ABC):
         """What `refined` raises."""
 
     @property
+    def living(self) -> int:
+        """Number of basis functions that are not zero at a point."""
+        return self.size
+
+    @property
     def smoothness(self) -> float:
         """Number of continuous derivatives."""
         return math.inf
@@ -88,7 +93,8 @@ class Chebyshev(Basis):
 
     def tables(self, z: Tensor, order: int) -> Tensor:
         """T_{l+1}^(m) = 2 z T_l^(m) + 2 m T_l^(m−1) − T_{l−1}^(m), the derivative of the three-term recurrence."""
-        table = z.new_zeros((self.size, order + 1, *z.shape))
+        result = z.new_zeros((order + 1, z.shape[0], self.size, z.shape[1]))
+        table = result.permute(2, 0, 1, 3)
         table[0, 0] = 1.0
         if self.degree:
             table[1, 0] = z
@@ -100,7 +106,7 @@ class Chebyshev(Basis):
             torch.mul(table[degree - 1], twice, out=table[degree])
             table[degree].sub_(table[degree - 2])
             table[degree, 1:].addcmul_(table[degree - 1, :-1], lift)
-        return table.permute(1, 2, 0, 3).contiguous()
+        return result
 
     def values(self, z: Tensor) -> Tensor:
         rows = [torch.ones_like(z), z]
@@ -281,6 +287,10 @@ class Joined(Basis):
     @property
     def resolution(self) -> int:
         return self.first.resolution
+
+    @property
+    def living(self) -> int:
+        return self.first.living + self.second.living
 
     @property
     def smoothness(self) -> float:

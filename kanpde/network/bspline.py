@@ -50,6 +50,10 @@ class BSpline(Basis):
         return self.intervals
 
     @property
+    def living(self) -> int:
+        return self.degree + 1
+
+    @property
     def smoothness(self) -> float:
         return self.degree - 1
 

@@ -3,8 +3,8 @@
     y_o = Σ_il C_oil B_l(z_i)
 
 A layer needs four things of them, whatever the basis: the outgoing jet, and the reverse rules to the coefficients
-(summed over points or not) and to the incoming jet. `DenseEdges` has a table of every basis function at every point and
-works by BLAS; it is also the slow twin of `SplineEdges`, which knows that few B-splines are alive at a point.
+(summed over points or not) and to the incoming jet. Learnable edges go through their curves; a fixed function, of which
+a layer needs one value for all outputs, through `FeatureEdges`, which are also the slow twin of the others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from kanpde.jet import ChainFactor, argument_adjoint, chain_factors, compose, na
 from kanpde.multiindex import DerivativeSet
 from kanpde.network.basis import Basis, Joined
 from kanpde.network.bspline import BSpline
-from kanpde.network.local import SplineEdges
+from kanpde.network.curves import CurveEdges, TableCurves
+from kanpde.network.local import SplineCurves
 
 
 class Edges(Protocol):
@@ -53,20 +54,25 @@ def edges_at(basis: Basis, data: Tensor, derivatives: DerivativeSet, reverse: bo
         reverse: whether `input_adjoint` will be asked for.
     """
     factors = chain_factors(data, derivatives)
-    return _edges(basis, data, factors if reverse else narrowed(factors), derivatives.order + int(reverse))
+    return _edges(basis, data, factors if reverse else narrowed(factors), derivatives.order, reverse)
 
 
-def _edges(basis: Basis, data: Tensor, factors: tuple[ChainFactor, ...], order: int) -> Edges:
+def _edges(basis: Basis, data: Tensor, factors: tuple[ChainFactor, ...], order: int, reverse: bool) -> Edges:
     if isinstance(basis, Joined):
-        first, second = (_edges(part, data, factors, order) for part in (basis.first, basis.second))
+        first, second = (_edges(part, data, factors, order, reverse) for part in (basis.first, basis.second))
         return JoinedEdges(first, second, basis.first.size)
     if isinstance(basis, BSpline):
-        return SplineEdges.at(basis, data, factors)
-    return DenseEdges(data, factors, basis.tables(data[0], order))
+        return CurveEdges(data, factors, SplineCurves.at(basis, data[0], order))
+    tables = basis.tables(data[0], order + int(reverse))
+    return (
+        FeatureEdges(data, factors, tables)
+        if basis.size == 1
+        else CurveEdges(data, factors, TableCurves(tables, order))
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class DenseEdges:
+class FeatureEdges:
     """The jets of all basis functions of all inputs: a matrix of features for every channel.
 
     Args:

@@ -67,6 +67,11 @@ class Layer:
         return sum(expansion.rows for expansion in self.expansions) + int(self.bias)
 
     @property
+    def living(self) -> int:
+        """Number of features that are not zero at a point: what a point costs."""
+        return sum(len(expansion.inputs) * expansion.basis.living for expansion in self.expansions) + int(self.bias)
+
+    @property
     def columns(self) -> int:
         """Number of linear outputs."""
         return self.sums + self.products * self.arity
