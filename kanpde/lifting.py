@@ -3,7 +3,7 @@
 Along one axis with both ends given, g blends the data linearly and b = 4 (x − a)(b − x)/(b − a)²; with one end, g
 extends the data and b = (x − a)/(b − a); initial data of D_t^k u, k < m, give a Taylor sum and b = ((t − t₀)/T)^m.
 Axes are joined one after the other, each correcting what is left on its own faces (transfinite interpolation, Gordon
-& Hall 1973), which needs data that agree where faces meet: conditions that do not are left to soft rows.
+& Hall 1973), which needs data that agree where faces meet, and with periodicity: what does not is left to soft rows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def impose(problem: Problem, exact: bool | None = None) -> Ansatz:
     wanted = exact if exact is not None else len(coordinates) <= LARGEST_DIMENSION
     for unknown in range(count if wanted else 0):
         data = _usable(problem, unknown)
-        lifts[unknown], used = _lift(problem, data)
+        lifts[unknown], used = _lift(problem, unknown, data)
         factors[unknown] = _factor(problem, used)
         imposed += [datum.condition for datum in used]
     complete = _complete(problem, tuple(imposed))
@@ -88,14 +88,14 @@ def _datum(problem: Problem, k: int, condition: CompiledCondition, piece: BoxPie
     return _Datum(k, axis, bool(lower[axis] == bounds[axis][1]), alpha[axis], condition.value)
 
 
-def _lift(problem: Problem, data: Sequence[_Datum]) -> tuple[sp.Expr, list[_Datum]]:
+def _lift(problem: Problem, unknown: int, data: Sequence[_Datum]) -> tuple[sp.Expr, list[_Datum]]:
     """g, and the data that it satisfies."""
     lift: sp.Expr = sp.S.Zero
     used: list[_Datum] = []
     for axis in range(len(problem.coordinates)):
         own = sorted((d for d in data if d.axis == axis), key=lambda d: (d.upper, d.times))
         candidate = lift + _along(problem, axis, own, lift)
-        while own and not _agrees(problem, candidate, used):
+        while own and not (_agrees(problem, candidate, used) and _closes(problem, unknown, candidate)):
             own = own[:-1]
             candidate = lift + _along(problem, axis, own, lift)
         lift, used = candidate, used + own
@@ -146,6 +146,31 @@ def _agrees(problem: Problem, lift: sp.Expr, used: Sequence[_Datum]) -> bool:
         if not np.all(np.abs(values - data) <= AGREEMENT * (1.0 + np.abs(data).max())):
             return False
     return True
+
+
+def _closes(problem: Problem, unknown: int, lift: sp.Expr) -> bool:
+    """Whether g is periodic where u must be: a jump of g, or of its slope, would stay in u whatever N is."""
+    return all(
+        _equal_ends(problem, sp.diff(lift, problem.coordinates[condition.axis], times), condition.axis)
+        for condition in problem.conditions
+        if condition.kind == "periodic" and unknown in condition.unknowns and condition.axis is not None
+        for times in range(_order_along(problem, unknown, condition.axis))
+    )
+
+
+def _order_along(problem: Problem, unknown: int, axis: int) -> int:
+    return max(v.derivative[axis] for operator in problem.operators for v in operator.jet if v.unknown == unknown)
+
+
+def _equal_ends(problem: Problem, expression: sp.Expr, axis: int) -> bool:
+    """Whether an expression of the coordinates takes the same values at both ends of an axis."""
+    program = Program.compile([expression], problem.coordinates)
+    values = []
+    for end in problem.domain.bounds[axis]:
+        on_face = _sample(problem)
+        on_face[:, axis] = end
+        values += program(list(on_face.T), np)
+    return bool(np.all(np.abs(values[1] - values[0]) <= AGREEMENT * (1.0 + np.abs(values[0]).max())))
 
 
 def _factor(problem: Problem, data: Sequence[_Datum]) -> sp.Expr:

@@ -77,7 +77,7 @@ def error(rule, count):
 
 
 @pytest.mark.parametrize(
-    ("rule", "low", "high"), [("uniform", 0.25, 0.75), ("latin", 0.45, 1.3), ("sobol", 0.85, 2.2), ("grid", 0.95, 1.05)]
+    ("rule", "low", "high"), [("uniform", 0.25, 0.75), ("latin", 0.3, 1.3), ("sobol", 0.85, 2.2), ("grid", 0.95, 1.05)]
 )
 def test_quadrature_rates(rule, low, high):
     """Monte Carlo N^-1/2, Sobol' near N^-1 or better, midpoints h² = N^-1 in two dimensions."""

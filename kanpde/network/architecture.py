@@ -19,6 +19,7 @@ from kanpde.network.network import Network
 
 Width = int | tuple[int, int]
 START_DEGREE = 7  # random edges start as polynomials of at most this degree, whatever the basis
+START_SCALE = 0.5  # measured on three problems: 1 costs splines a factor 10 to 1000, below 0.25 gains nothing
 START_DECAY = 0.6  # each coefficient of such a polynomial is this much smaller than the one before
 BASES = ("bspline", "chebyshev", "fourier", "rbf")
 
@@ -35,7 +36,7 @@ def KAN(
     arity: int = 2,
     bounds: Sequence[tuple[float, float]] | None = None,
     periodic: Sequence[int] = (),
-    scale: float = 1.0,
+    scale: float = START_SCALE,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> Network:
@@ -52,7 +53,7 @@ def KAN(
         arity: factors of a multiplication node.
         bounds: (low, high) of each input, mapped to [−1, 1]; `solve` sets it to the problem's domain.
         periodic: positions of inputs whose edges are Fourier series with the period of their bounds.
-        scale: size of the random start; 1 gives hidden values of order one.
+        scale: size of the random start; 1 gives hidden values of order one, which strays into poor minima.
         dtype: precision.
         device: where the coefficients are.
 
@@ -178,7 +179,7 @@ def _affine(bounds: Sequence[tuple[float, float]]) -> tuple[tuple[float, ...], t
     return tuple((0.5 * (low + high)).tolist()), tuple((0.5 * (high - low)).tolist())
 
 
-def random_coefficients(layer: Layer, generator: np.random.Generator, scale: float = 1.0) -> np.ndarray:
+def random_coefficients(layer: Layer, generator: np.random.Generator, scale: float = START_SCALE) -> np.ndarray:
     """A random start for one layer, (columns, rows): smooth edges, Glorot weights for a fixed activation, zero bias."""
     blocks = [_random_edges(layer, expansion, generator, scale) for expansion in layer.expansions]
     return np.concatenate([*blocks, *([np.zeros((layer.columns, 1))] if layer.bias else [])], axis=1)
