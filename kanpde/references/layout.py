@@ -116,7 +116,8 @@ class Layout:
         pieces = [p for c in self.problem.conditions if c.kind != "initial" for p in c.region.pieces()]
         whole = tuple(domain.bounds[position])
         return all(
-            (p.lower[position], p.upper[position]) == whole and domain.time not in p.predicate.free_symbols for p in pieces
+            (p.lower[position], p.upper[position]) == whole and domain.time not in p.predicate.free_symbols
+            for p in pieces
         )
 
 

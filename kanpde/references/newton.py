@@ -50,15 +50,23 @@ def solve_on_grid(
     Raises:
         ProblemError: the iteration does not converge, or the linear system cannot be solved.
     """
-    state = np.zeros(layout.size) if start is None else start
-    linear = all(rows.operator.is_linear for rows in layout.blocks)
-    if linear:
+    if all(rows.operator.is_linear for rows in layout.blocks):
         system = linearise(layout, _jet(layout, np.zeros(layout.size), history))
         _check_finite(system)
         if solver is None or not same_coefficients(solver.system, system):
             solver = LinearSolver(system, linear_tolerance)
         return GridSolution(solver.solve(-system.residual), 0.0, 1, solver)
+    state = _guess(layout, history) if start is None else start
     return _newton(layout, state, tolerance, history, linear_tolerance)
+
+
+def _guess(layout: Layout, history: Mapping[JetVariable, Array] | None) -> Array:
+    """Zero, or one where the equations are not defined at zero."""
+    for value in (0.0, 1.0):
+        state = np.full(layout.size, value)
+        if np.all(np.isfinite(linearise(layout, _jet(layout, state, history)).residual)):
+            return state
+    return np.zeros(layout.size)
 
 
 def _jet(layout: Layout, state: Array, history: Mapping[JetVariable, Array] | None) -> dict[JetVariable, Array]:
@@ -120,5 +128,5 @@ def _check_finite(system: Linearised) -> None:
         point = system.grid.points[row % system.grid.size]
         where = ", ".join(f"{c} = {v:.3g}" for c, v in zip(system.layout.problem.coordinates, point, strict=True))
         raise ProblemError(
-            f"{system.layout.problem.name} has a coefficient that is not finite at {where}; rewrite it there."
+            f"{system.layout.problem.name} is not finite at {where} for the first guess; rewrite it there."
         )

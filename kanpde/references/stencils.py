@@ -116,18 +116,6 @@ def barycentric_matrix(nodes: Array, weights: Array, points: Array) -> Array:
     return matrix
 
 
-def clenshaw_curtis(lower: float, upper: float, count: int) -> Array:
-    """Quadrature weights at `chebyshev_nodes`, exact for polynomials of degree count - 1."""
-    n = count - 1
-    modes = np.arange(0, n + 1, 2)
-    moments = 2.0 / (1.0 - modes.astype(float) ** 2)
-    halved = np.where((modes == 0) | (modes == n), 0.5, 1.0)
-    table = np.cos(np.pi * np.outer(np.arange(count), modes) / n)
-    weights = 2.0 / n * table @ (halved * moments)
-    weights[[0, -1]] *= 0.5
-    return 0.5 * (upper - lower) * weights
-
-
 def gauss_legendre(lower: float, upper: float, count: int) -> tuple[Array, Array]:
     """Gauss-Legendre points and weights on an interval, exact for degree 2 count - 1."""
     points, weights = legendre.leggauss(count)
