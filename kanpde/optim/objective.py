@@ -11,6 +11,8 @@ from torch import Tensor
 
 from kanpde.optim.status import Status
 
+STRIP = 128  # rows of a Gram matrix at a time: enough for a matrix product at full speed
+
 
 class Objective(Protocol):
     """L(θ) = ½ |r(θ)|² with r (N,) already scaled by the square roots of its weights, θ flat (P,)."""
@@ -115,20 +117,36 @@ def linearize(objective: Objective, theta: Tensor, orthogonal: bool) -> Lineariz
     residuals, blocks, reduced = [], [], None
     for residual, transposed in objective.linearized(theta):
         residuals.append(residual)
-        joined = torch.cat([transposed, residual[None]])
-        reduced = _reduce(reduced, joined, orthogonal)
+        reduced = _reduce(reduced, transposed, residual, orthogonal)
         if objective.keeps_jacobian:
             blocks.append(transposed)
     assert reduced is not None
     return Linearization(torch.cat(residuals), tuple(blocks), reduced, orthogonal)
 
 
-def _reduce(reduced: Tensor | None, joined: Tensor, orthogonal: bool) -> Tensor:
+def _reduce(reduced: Tensor | None, transposed: Tensor, residual: Tensor, orthogonal: bool) -> Tensor:
     """Accumulation is apart from the solve, so that ranks of a parallel run could each do their own rows."""
     if not orthogonal:
-        gram = joined @ joined.T
+        gram = gram_matrix(transposed, residual)
         return gram if reduced is None else reduced + gram
+    joined = torch.cat([transposed, residual[None]])
     rows = joined.T if reduced is None else torch.cat([reduced, joined.T])
     triangle = torch.linalg.qr(rows, mode="r")[1]
     missing = joined.shape[0] - triangle.shape[0]
     return torch.nn.functional.pad(triangle, (0, 0, 0, missing)) if missing > 0 else triangle
+
+
+def gram_matrix(transposed: Tensor, residual: Tensor) -> Tensor:
+    """[J r]ᵀ[J r], (P + 1, P + 1), from Jᵀ (P, n) and r (n,): the lower triangle by strips of rows, then its mirror.
+
+    Symmetry saves a third of the time of the whole product, and J is not copied to stand beside r.
+    """
+    count = len(transposed)
+    gram = transposed.new_empty((count + 1, count + 1))
+    for start in range(0, count, STRIP):
+        rows = slice(start, min(start + STRIP, count))
+        gram[rows, : rows.stop] = transposed[rows] @ transposed[: rows.stop].T
+        gram[:start, rows] = gram[rows, :start].T
+    gram[:count, count] = gram[count, :count] = transposed @ residual
+    gram[count, count] = residual @ residual
+    return gram
