@@ -1,4 +1,4 @@
-"""The error estimate's engine: effectivity on smooth errors of every problem, and no certificate for what it cannot see."""
+"""The error estimate's engine: effectivity on smooth errors of every problem, no certificate for what it cannot see."""
 
 from collections.abc import Sequence
 
@@ -90,7 +90,7 @@ def test_an_oscillating_error_is_estimated_or_not_certified(name: str, frequency
 
 @pytest.mark.parametrize("nodes", [20, 26, 40])
 def test_an_aliased_residual_is_never_certified(nodes: int) -> None:
-    """However small the largest grid is; without the independent points 40 nodes read 40 % of the error at M = 90."""
+    """However small the largest grid is: two grids with different aliases and points off both of them see to it."""
     problem = load("poisson")
     solver = DefectSolver(problem, last=nodes)
     for frequency in (12, 20, 25, 40, 60, 90):

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import qmc
 
 from kanpde.operator import DifferentialOperator, JetVariable
 from kanpde.problem import Problem
@@ -61,7 +60,7 @@ def checks_of(problem: Problem) -> tuple[Check, ...]:
 
 def sobol(dimension: int, n: int) -> Array:
     """(n, dimension) scrambled Sobol points of the unit cube, always the same; one point in dimension 0."""
-    return qmc.Sobol(dimension, rng=7).random(n) if dimension else np.zeros((1, 0))
+    return sobol(n, dimension, 7) if dimension else np.zeros((1, 0))
 
 
 def rms(values: Array) -> float:

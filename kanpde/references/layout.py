@@ -110,7 +110,7 @@ class Layout:
 
     @property
     def steady(self) -> bool:
-        """Whether every condition off the first instant holds at all times, so that the rows are the same in every slab."""
+        """Whether every condition off the first instant holds at all times: then all slabs have the same rows."""
         domain = self.problem.domain
         position = domain.coordinates.index(domain.time) if domain.time is not None else 0
         pieces = [p for c in self.problem.conditions if c.kind != "initial" for p in c.region.pieces()]
