@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import qmc
 
+from kanpde import sampling
 from kanpde.domain import Region
 from kanpde.domain.piece import Piece
 from kanpde.errors import ProblemError
@@ -90,10 +90,9 @@ def _inside(piece: Piece, count: int, rule: str, generator: np.random.Generator)
 def unit_points(rule: str, count: int, dimension: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, m) of the unit cube and their weights (n,), which sum to one."""
     if rule == "sobol":
-        engine = qmc.Sobol(dimension, scramble=True, rng=generator)
-        points = engine.random_base2(max(0, math.ceil(math.log2(count))))[:count]
+        points = sampling.sobol(count, dimension, generator)
     elif rule == "latin":
-        points = qmc.LatinHypercube(dimension, rng=generator).random(count)
+        points = sampling.latin_hypercube(count, dimension, generator)
     elif rule == "uniform":
         points = generator.random((count, dimension))
     else:

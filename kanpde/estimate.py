@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import qmc
 
+from kanpde import sampling
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
 from kanpde.multiindex import DerivativeSet
@@ -81,7 +81,7 @@ def quadrature(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     dimension = len(bounds)
     low, width = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
     if dimension not in GAUSS:
-        unit = qmc.Sobol(dimension, rng=12345).random(SCATTERED)
+        unit = sampling.sobol(SCATTERED, dimension, 12345)
         return low + unit * width, np.full(SCATTERED, np.prod(width) / SCATTERED)
     nodes, weights = np.polynomial.legendre.leggauss(GAUSS[dimension])
     grids = np.meshgrid(*[0.5 * (nodes + 1)] * dimension, indexing="ij")

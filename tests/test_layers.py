@@ -17,6 +17,7 @@ LEVELS = {
     "errors": -2,
     "files": -1,
     "expression": -1,
+    "sampling": -1,
     "multiindex": 0,
     "domain": 0,
     "optim": 0,
@@ -48,7 +49,7 @@ LEVELS = {
 }
 HEAVY = ("matplotlib", "dask", "skfem", "meshio", "h5py")
 # Each heavy library is loaded by `importlib.import_module` in the one module named here.
-LOADERS = {"matplotlib": "plots", "h5py": "hdf5"}
+LOADERS = {"matplotlib": "plots", "h5py": "hdf5", "scipy": "sampling"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "sympify", "lambdify", "parse_expr"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))

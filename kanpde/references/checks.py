@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from kanpde import sampling
 from kanpde.operator import DifferentialOperator, JetVariable
 from kanpde.problem import Problem
 from kanpde.references.function import GridFunction
@@ -60,7 +61,7 @@ def checks_of(problem: Problem) -> tuple[Check, ...]:
 
 def sobol(dimension: int, n: int) -> Array:
     """(n, dimension) scrambled Sobol points of the unit cube, always the same; one point in dimension 0."""
-    return sobol(n, dimension, 7) if dimension else np.zeros((1, 0))
+    return sampling.sobol(n, dimension, 7) if dimension else np.zeros((1, 0))
 
 
 def rms(values: Array) -> float:
