@@ -32,7 +32,7 @@ Row = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 CONVENTIONAL_SECONDS = 3.0  # no finer grid where the next solve would take longer
 TRACED = 60  # points of a run's curve in the figure
-RESTARTS = 20  # of a network that cannot grow: new points and more damping whenever it stalls, until the time is up
+RESTARTS = 3  # of a network that cannot grow: new points and more damping when it stalls; 20 were worse
 
 
 @dataclass(frozen=True)
