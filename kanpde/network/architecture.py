@@ -189,7 +189,7 @@ def _random_edges(layer: Layer, expansion: Expansion, generator: np.random.Gener
     """Random smooth edges, the same for every basis: polynomials with decaying Chebyshev coefficients, projected."""
     if isinstance(expansion.basis, Activation):
         shape = (layer.columns, len(expansion.inputs))
-        return scale * generator.normal(size=shape) * np.sqrt(2.0 / (layer.inputs + layer.columns))
+        return generator.normal(size=shape) * np.sqrt(2.0 / (layer.inputs + layer.columns))
     polynomial = generator.normal(size=(layer.columns, len(expansion.inputs), START_DEGREE + 1))
     polynomial *= scale * START_DECAY ** np.arange(START_DEGREE + 1) / np.sqrt(layer.inputs)
     return (polynomial @ _projection(expansion.basis).T).reshape(layer.columns, -1)
