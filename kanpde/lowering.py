@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import sympy as sp
 
@@ -45,6 +45,7 @@ class Lowered:
         return Program.compile((self.expression, *self.gradient), arguments)
 
 
+@lru_cache(maxsize=128)  # a user's own loop lowers the same operators in every iteration
 def lower(operator: DifferentialOperator, collapse: bool = True) -> Lowered:
     """All passes: take the jet as it is, then merge second derivatives unknown by unknown."""
     lowered = _as_is(operator)
