@@ -1,0 +1,343 @@
+"""Optimisers: the contract, Levenberg-Marquardt against SciPy and its rates, the line search, Adam against torch."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import scipy.optimize
+import torch
+from contracts import (
+    EXPONENTIALS_MINIMUM,
+    EXPONENTIALS_START,
+    LeastSquares,
+    assert_close,
+    check_optimizer,
+    exponentials,
+)
+
+from kanpde.optim import LBFGS, Adam, Constant, Cosine, Exponential, LevenbergMarquardt, Status
+from kanpde.optim.lbfgs import Probe, cubic_step, direction
+from kanpde.optim.levenberg_marquardt import damped
+from kanpde.optim.objective import linearize
+
+OPTIMIZERS = {
+    "lm": LevenbergMarquardt(),
+    "lm, plain": LevenbergMarquardt(geodesic=False),
+    "lm, cholesky": LevenbergMarquardt(orthogonal_below=0.0),
+    "lm, qr": LevenbergMarquardt(orthogonal_below=np.inf),
+    "lm, probes": LevenbergMarquardt(probes=3),
+    "lbfgs": LBFGS(),
+    "lbfgs, short memory": LBFGS(memory=2),
+    "adam": Adam(1e-2),
+    "adam, cosine": Adam(1e-2, Cosine(100)),
+}
+DAMPED = {name: optimizer for name, optimizer in OPTIMIZERS.items() if name.startswith("lm")}
+
+
+def rosenbrock(theta):
+    """10 (θ_{k+1} − θ_k²) and 1 − θ_k: zero at ones."""
+    return torch.cat([10 * (theta[1:] - theta[:-1] ** 2), 1 - theta[:-1]])
+
+
+def wavy(seed, rows=40, count=7):
+    """A random fit without an exact solution: r = A sin(B θ) + 0.1 C θ − y."""
+    generator = torch.Generator().manual_seed(seed)
+    a, b, c, y = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((rows, count), (count, count), (rows, count), (rows,))
+    )
+    return lambda theta: a @ torch.sin(b @ theta / 2) + 0.1 * c @ theta - y
+
+
+def run(optimizer, function, theta, steps, **options):
+    """States from the start on, until one does not run."""
+    objective = LeastSquares(function, **options)
+    states = [optimizer.init(objective, theta)]
+    while len(states) <= steps and states[-1].status is Status.RUNNING:
+        states.append(optimizer.step(objective, states[-1]))
+    return states
+
+
+def start(count, value=-1.2):
+    return torch.full((count,), value, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_contract(name):
+    check_optimizer(OPTIMIZERS[name])
+
+
+@pytest.mark.parametrize("name", DAMPED)
+def test_levenberg_marquardt_reaches_scipys_minimum(name):
+    for seed in range(4):
+        function, theta = wavy(seed), start(7, 0.3)
+        found = scipy.optimize.least_squares(
+            lambda p, f=function: f(torch.as_tensor(p)).numpy(), theta.numpy(), method="lm", xtol=1e-15, ftol=1e-15
+        )
+        last = run(DAMPED[name], function, torch.as_tensor(found.x) + 0.05, 60)[-1]
+        assert last.loss == pytest.approx(found.cost, rel=1e-10)
+        np.testing.assert_allclose(last.theta.numpy(), found.x, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DAMPED)
+@pytest.mark.parametrize("count", [2, 6])
+def test_levenberg_marquardt_walks_rosenbrocks_valley(name, count):
+    states = run(DAMPED[name], rosenbrock, start(count), 100)
+    assert states[-1].loss < 1e-25
+    assert all(later.loss < earlier.loss for earlier, later in itertools.pairwise(states[:-1]))
+    assert_close(states[-1].theta, torch.ones(count, dtype=torch.float64), 1e-12)
+
+
+@pytest.mark.parametrize("name", DAMPED)
+def test_convergence_near_a_zero_residual_is_superlinear(name):
+    """The error shrinks faster and faster, as λ falls with it."""
+    states = run(DAMPED[name], exponentials, EXPONENTIALS_MINIMUM + 0.05, 40)
+    errors = np.array([float((s.theta - EXPONENTIALS_MINIMUM).norm()) for s in states])
+    assert errors.min() < 1e-12
+    shrinking = errors[1:] / errors[:-1]
+    useful = shrinking[errors[1:] > 1e-9]
+    assert useful[-1] < 0.03
+    assert useful[-1] < 0.3 * useful[0]
+
+
+def test_gauss_newton_converges_quadratically():
+    """Without damping the error of a zero-residual problem is squared in every step; with the acceleration, more."""
+    bare = LevenbergMarquardt(damping=1e-20, smallest=1e-20, geodesic=False)
+    states = run(bare, exponentials, EXPONENTIALS_MINIMUM + 0.02, 4)
+    errors = [float((s.theta - EXPONENTIALS_MINIMUM).norm()) for s in states[:4]]
+    order = np.log(errors[3] / errors[2]) / np.log(errors[2] / errors[1])
+    assert order == pytest.approx(2.0, abs=0.4)
+
+
+def test_geodesic_acceleration_saves_factorisations_in_a_curved_valley():
+    def trials(optimizer):
+        def banana(theta):
+            return torch.stack([1000 * (theta[1] - theta[0] ** 2), 1 - theta[0]])
+
+        states = run(optimizer, banana, start(2, -1.0), 400)
+        assert states[-1].loss < 1e-15
+        return sum(s.trials for s in states)
+
+    assert 2 * trials(LevenbergMarquardt()) < trials(LevenbergMarquardt(geodesic=False))
+
+
+def ill_conditioned(seed=0, rows=60, count=12, span=5):
+    """A linear problem whose singular values fall to 10^-span; the solution is ones."""
+    generator = torch.Generator().manual_seed(seed)
+    u = torch.linalg.qr(torch.randn((rows, count), generator=generator, dtype=torch.float64))[0]
+    v = torch.linalg.qr(torch.randn((count, count), generator=generator, dtype=torch.float64))[0]
+    matrix = u * torch.logspace(0, -span, count, dtype=torch.float64) @ v.T
+    right = matrix @ torch.ones(count, dtype=torch.float64)
+    return lambda theta: matrix @ theta - right
+
+
+@pytest.mark.parametrize("damping", [1e-1, 1e-4, 1e-7])
+def test_cholesky_and_qr_take_the_same_step(damping):
+    function, theta = wavy(5), start(7, 0.2)
+    objective = LeastSquares(function)
+    residual, jacobian = function(theta), torch.func.jacrev(function)(theta)
+    scale = jacobian.norm(dim=0)
+    expected = -torch.linalg.solve(jacobian.T @ jacobian + damping * torch.diag(scale**2), jacobian.T @ residual)
+    decrease = 0.5 * float(residual @ residual - (residual + jacobian @ expected).square().sum())
+    for orthogonal in (False, True):
+        factor = damped(linearize(objective, theta, orthogonal), damping)
+        assert_close(factor.velocity, expected, 1e-9)
+        assert_close(factor.solve(jacobian.T @ residual), -expected, 1e-9)
+        assert factor.predicted == pytest.approx(decrease, rel=1e-9)
+
+
+def test_only_qr_sees_small_singular_values():
+    """Cholesky freezes what lies below 1e-8 of the largest singular value; QR goes on to 1e-15."""
+    function = ill_conditioned(span=10)
+    lengths = {}
+    for orthogonal in (False, True):
+        factor = damped(linearize(LeastSquares(function), start(12, 0.0), orthogonal), 1e-26 if orthogonal else 1e-13)
+        lengths[orthogonal] = float((factor.velocity - 1).norm())
+    assert lengths[True] < 1e-4
+    assert lengths[False] > 1e-2
+
+
+def test_where_cholesky_breaks_down_the_same_step_comes_from_qr():
+    function = ill_conditioned(span=10)
+    objective = LeastSquares(function)
+    bold = LevenbergMarquardt(damping=1e-28, orthogonal_below=0.0, geodesic=False)
+    first = bold.init(objective, start(12, 0.0))
+    assert damped(linearize(objective, first.theta, orthogonal=False), 1e-28) is None
+    state = bold.step(objective, first)
+    assert state.trials == 1
+    assert state.loss < 1e-20 * first.loss
+
+
+@pytest.mark.parametrize("name", DAMPED)
+def test_row_blocks_and_a_jacobian_that_is_not_kept_change_nothing(name):
+    whole = run(DAMPED[name], wavy(2), start(7, 0.3), 5)
+    sliced = run(DAMPED[name], wavy(2), start(7, 0.3), 5, rows=9, keeps_jacobian=False)
+    for one, other in zip(whole, sliced, strict=True):
+        assert_close(other.theta, one.theta, 1e-8)
+        assert one.trials == other.trials
+
+
+def test_fewer_rows_than_unknowns_give_a_damped_step():
+    def thin(theta):
+        return torch.stack([theta.sum() - 3, theta[0] * theta[1] - 1])
+
+    for name in DAMPED:
+        assert run(DAMPED[name], thin, start(5, 0.5), 40)[-1].loss < 1e-20
+
+
+def test_columns_of_zeros_stay_where_they_are():
+    states = run(
+        LevenbergMarquardt(), lambda theta: exponentials(theta[:4]), torch.cat([EXPONENTIALS_START, start(2)]), 30
+    )
+    assert torch.equal(states[-1].theta[4:], start(2))
+    assert states[-1].loss < 1e-20
+
+
+def test_damping_follows_the_gain_ratio():
+    """A step that the linear model foretells well divides λ by three, so on a linear problem all do."""
+    states = run(LevenbergMarquardt(geodesic=False), ill_conditioned(span=2), start(12, 0.0), 3)
+    assert [s.damping for s in states] == pytest.approx([1e-3 / 3**k for k in range(4)])
+    assert states[1].gain > 0.9
+    floored = LevenbergMarquardt(smallest=1e-4)
+    assert run(floored, exponentials, EXPONENTIALS_START, 10)[-1].damping >= 1e-4
+
+
+def test_probes_take_smaller_dampings_where_the_loss_falls_further():
+    linear = ill_conditioned(span=4)
+    plain, probing = (run(LevenbergMarquardt(probes=k), linear, start(12, 0.0), 1)[-1] for k in (0, 3))
+    assert probing.loss < 0.1 * plain.loss
+    assert probing.damping == pytest.approx(1e-3 * plain.damping)
+
+
+def test_a_stalled_iteration_says_so():
+    """Every step raises the loss of a function whose derivative lies."""
+    objective = LeastSquares(lambda theta: 2 + (theta.detach() * 2 - theta).abs())
+    for optimizer in (LevenbergMarquardt(), LBFGS()):
+        first = optimizer.init(objective, start(2, 0.7))
+        state = optimizer.step(objective, first)
+        assert state.status is Status.STALLED
+        assert "refine" in state.status.value
+        assert torch.equal(state.theta, first.theta)
+        assert state.loss == first.loss
+
+
+@pytest.mark.parametrize("memory", [2, 5, 20])
+@pytest.mark.parametrize("count", [2, 8])
+def test_lbfgs_walks_rosenbrocks_valley(memory, count):
+    states = run(LBFGS(memory=memory), rosenbrock, start(count), 300)
+    assert states[-1].loss < 1e-18
+    assert all(later.loss < earlier.loss for earlier, later in itertools.pairwise(states[:-1]))
+    assert max(len(s.pairs) for s in states) == memory or len(states) <= memory
+
+
+def test_lbfgs_is_as_quick_as_scipys():
+    evaluations = sum(s.trials for s in run(LBFGS(), rosenbrock, start(8), 300))
+    objective = LeastSquares(rosenbrock)
+
+    def both(p):
+        loss, gradient = objective.loss_and_gradient(torch.as_tensor(p))
+        return loss, gradient.numpy()
+
+    found = scipy.optimize.minimize(
+        both, start(8).numpy(), jac=True, method="L-BFGS-B", options={"maxcor": 20, "ftol": 0, "gtol": 1e-9}
+    )
+    assert evaluations < 1.5 * found.nfev
+
+
+def test_two_loops_are_the_dense_bfgs_inverse():
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn((6, 6), generator=generator, dtype=torch.float64)
+    hessian = root @ root.T + torch.eye(6)
+    steps = torch.randn((3, 6), generator=generator, dtype=torch.float64)
+    pairs = tuple((s, hessian @ s) for s in steps)
+    s, y = pairs[-1]
+    inverse = torch.eye(6, dtype=torch.float64) * (s @ y) / (y @ y)
+    for s, y in pairs:
+        keep = torch.eye(6, dtype=torch.float64) - torch.outer(s, y) / (s @ y)
+        inverse = keep @ inverse @ keep.T + torch.outer(s, s) / (s @ y)
+    gradient = torch.randn(6, generator=generator, dtype=torch.float64)
+    assert_close(direction(gradient, pairs), -inverse @ gradient, 1e-12)
+    assert torch.equal(direction(gradient, ()), -gradient)
+
+
+def one_dimensional(function, slope):
+    """A ray along which φ and φ' are given."""
+    empty = torch.zeros(1, dtype=torch.float64)
+    return lambda length: Probe(length, function(length), slope(length), empty, empty)
+
+
+# Moré & Thuente 1994, functions of section 5: a distant minimum, one of width 1e-3, and one in a noisy wall.
+LINES = {
+    "5.1": (lambda a: -a / (a**2 + 2), lambda a: (a**2 - 2) / (a**2 + 2) ** 2),
+    "5.2": (lambda a: (a + 0.004) ** 5 - 2 * (a + 0.004) ** 4, lambda a: (a + 0.004) ** 3 * (5 * (a + 0.004) - 8)),
+    "pole": (
+        lambda a: np.inf if a >= 2 else a**2 - a + 0.01 / (2 - a),
+        lambda a: 2 * a - 1 + 0.01 / (2 - a) ** 2 if a < 2 else np.nan,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("length", [1e-3, 1e-1, 1.0, 10.0, 1000.0])
+def test_the_line_search_ends_with_the_strong_wolfe_conditions(name, length):
+    ray = one_dimensional(*LINES[name])
+    lbfgs = LBFGS(decrease=1e-4, curvature=0.5)
+    found, count = lbfgs.search(ray, length)
+    origin = ray(0.0)
+    assert found.value <= origin.value + 1e-4 * found.length * origin.slope
+    assert abs(found.slope) <= 0.5 * abs(origin.slope)
+    assert count <= 20
+
+
+def test_cubic_steps_find_the_minimum_of_cubics_and_stay_inside():
+    ray = one_dimensional(lambda a: a**3 - 2 * a, lambda a: 3 * a**2 - 2)
+    for low, high in ((0.0, 2.0), (2.0, 0.0), (0.5, 1.5)):
+        assert cubic_step(ray(low), ray(high)) == pytest.approx(np.sqrt(2 / 3))
+    assert cubic_step(ray(0.8), ray(100.0)) == pytest.approx(0.8 + 0.1 * 99.2)  # safeguarded
+    broken = dataclasses.replace(ray(2.0), value=np.nan)
+    assert cubic_step(ray(0.0), broken) == 1.0
+
+
+def test_a_line_search_without_a_lower_point_gives_none():
+    found, count = LBFGS(patience=10).search(one_dimensional(lambda a: a, lambda _: -1.0), 1.0)
+    assert found is None
+    assert count == 10
+
+
+@pytest.mark.parametrize("schedule", [Constant(), Exponential(0.5, 7), Cosine(40, 0.1)])
+def test_adam_is_torchs(schedule):
+    theta = EXPONENTIALS_START.clone().requires_grad_()
+    twin = torch.optim.Adam([theta], lr=0.03)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(twin, schedule)
+    states = run(Adam(0.03, schedule), exponentials, EXPONENTIALS_START, 50)
+    for state in states[1:]:
+        twin.zero_grad()
+        (0.5 * exponentials(theta).square().sum()).backward()
+        twin.step()
+        scheduler.step()
+        assert_close(state.theta, theta.detach(), 1e-12)
+    assert states[-1].loss < 0.2 * states[0].loss
+
+
+def test_schedules():
+    assert [Constant()(k) for k in (0, 10)] == [1.0, 1.0]
+    assert [Exponential(0.5, 10)(k) for k in (0, 10, 20)] == [1.0, 0.5, 0.25]
+    assert [Cosine(10, 0.2)(k) for k in (0, 5, 10, 99)] == pytest.approx([1.0, 0.6, 0.2, 0.2])
+
+
+def test_adam_stays_where_the_next_point_is_not_finite():
+    objective = LeastSquares(lambda theta: torch.sqrt(theta) + 1)
+    bold = Adam(1.0)
+    first = bold.init(objective, start(1, 0.5))
+    state = bold.step(objective, first)
+    assert state.status is Status.NOT_FINITE
+    assert torch.equal(state.theta, first.theta)
+
+
+def test_a_jacobian_that_is_not_finite_is_not_a_step():
+    objective = LeastSquares(lambda theta: theta.abs().sqrt() + 1)
+    optimizer = LevenbergMarquardt()
+    first = optimizer.init(objective, torch.tensor([0.0, 1.0], dtype=torch.float64))
+    assert first.status is Status.RUNNING
+    assert optimizer.step(objective, first).status is Status.NOT_FINITE
