@@ -105,12 +105,18 @@ def name(document: Path) -> str:
     return str(document.relative_to(ROOT))
 
 
+# The first forward mode of a process compiles torch's own rules with torch's own deprecated torch.jit.script.
+OWN_MODULES = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+
+
+@OWN_MODULES
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_blocks_run(document: Path) -> None:
     run_document(document, slow=False)
 
 
+@OWN_MODULES
 @pytest.mark.slow
 @pytest.mark.usefixtures("reader")
 @pytest.mark.parametrize(
