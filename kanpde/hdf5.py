@@ -61,7 +61,7 @@ def opened(path: str | Path, *kinds: str) -> Iterator[Any]:
             yield file
     except KanpdeError:
         raise
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError) as error:
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, SystemError) as error:
         raise StoreError(f"{path} is damaged or no HDF5 file: {_first_line(error)}") from error
 
 

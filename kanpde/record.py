@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+SAFETY = 1.5  # converged means SAFETY · estimate ≤ rtol
 # A run with one of these words can be resumed; any other status ends it.
 UNFINISHED = ("running", "interrupted", "out of time")
 
@@ -39,6 +40,8 @@ class Record:
         points: settings of the collocation.
         provenance: versions, commit, command, date, machine.
         conventional: the conventional solver beside it: name, error, seconds.
+        problem: the problem as `problem_to_tree` writes it, so that the file alone is enough.
+        correction: the grid of the estimate's correction; None where there is none.
     """
 
     problem_name: str
@@ -63,6 +66,16 @@ class Record:
     points: dict[str, Any] = dataclasses.field(default_factory=dict)
     provenance: dict[str, str] = dataclasses.field(default_factory=dict)
     conventional: dict[str, Any] | None = None
+    problem: dict[str, Any] = dataclasses.field(default_factory=dict)
+    correction: dict[str, Any] | None = None
+
+    def answer(self, rtol: float) -> Record | None:
+        """This record as the answer to a tolerance, or None where there is something left to do for it."""
+        reached = self.error_estimate is not None and SAFETY * self.error_estimate <= rtol
+        if not reached and not (self.finished and self.rtol <= rtol):
+            return None
+        status = "converged" if reached else self.status
+        return dataclasses.replace(self, rtol=rtol, converged=reached, status=status)
 
     @property
     def finished(self) -> bool:

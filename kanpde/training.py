@@ -19,10 +19,10 @@ from kanpde.network import Network, Trainable, widened
 from kanpde.optim import LevenbergMarquardt, State, Status
 from kanpde.plan import CANDIDATES, Ladder, Stage, assemble
 from kanpde.problem import Problem
+from kanpde.record import SAFETY
 from kanpde.references.correction import DefectEstimate
 from kanpde.residual import MEMORY, ResidualSystem
 
-SAFETY = 1.5  # converged means SAFETY · estimate ≤ rtol
 SCOUTING = 12  # steps that each candidate gets before the best is kept
 FEWEST = 15  # steps before a stage is judged: damping may have to rise first
 PATIENCE = (8, 1.5)  # the loss must fall by this factor over so many steps, or the next stage begins
@@ -41,7 +41,7 @@ class Wishes:
     Attributes:
         rtol: relative L2 error to reach.
         seed: of candidates and points.
-        max_seconds: time limit for the whole run, None without one.
+        max_seconds: time limit for this call, None without one; a resumed run gets it anew.
         weights: one factor a condition instead of balancing.
         candidates: seeds tried at the coarse level.
         memory: bytes for the Jacobian and its tables.
@@ -107,7 +107,13 @@ class Run:
     @property
     def late(self) -> bool:
         """Whether the time is used up."""
-        return self.wishes.max_seconds is not None and self.seconds >= self.wishes.max_seconds
+        return self.wishes.max_seconds is not None and time.perf_counter() - self.started >= self.wishes.max_seconds
+
+    @property
+    def begun(self) -> bool:
+        """Whether the stage that comes now was interrupted: its network has grown already."""
+        history = self.progress.history
+        return bool(history) and history[-1]["stage"] == self.progress.stage
 
     def go(self, candidates: Sequence[Trainable]) -> Progress:
         """Runs all stages that are left.
@@ -117,7 +123,7 @@ class Run:
         """
         status = "running"
         try:
-            if self.progress.stage == 0 and len(candidates) > 1:
+            if not self.progress.history and len(candidates) > 1:
                 self._scout(candidates)
             while (stage := self._following()) is not None:
                 self._stage(stage)
@@ -125,6 +131,8 @@ class Run:
                     break
                 if self.checkpoint is not None:
                     self.checkpoint(self.progress)
+            if self.progress.estimate is None and self.progress.history:
+                self._estimated(self.progress.history[-1]["loss"])
             status = self._verdict()
         except KeyboardInterrupt:
             status = "interrupted"
@@ -153,7 +161,10 @@ class Run:
         """The stage that comes now: the user's next one, or what the ladder makes of the run so far."""
         k = self.progress.stage
         if not isinstance(self.stages, Ladder):
-            return self.stages[k] if k < len(self.stages) else None
+            stage = self.stages[k] if k < len(self.stages) else None
+            return dataclasses.replace(stage, widen=0) if stage is not None and self.begun else stage
+        if self.begun:
+            return self.stages.following(self.progress.network, [], widened=False)
         ends = {row["stage"]: row for row in self.progress.history}
         wider = k > 1 and ends[k - 1]["nodes"] > ends[k - 2]["nodes"]
         return self.stages.following(self.progress.network, [ends[j]["residual"] for j in sorted(ends)], wider)
@@ -193,7 +204,7 @@ class Run:
         if not self.converged:
             self._estimated(state.loss)
         damping = _reopened(state) if damped else self.progress.damping
-        self.progress = dataclasses.replace(self.progress, stage=k + 1, damping=damping)
+        self.progress = dataclasses.replace(self.progress, stage=k + (not self.late), damping=damping)
 
     def _worth_estimating(self, loss: float, steps: int) -> bool:
         """Whether the residual foretells an error below the tolerance; now and then where no estimate says how."""

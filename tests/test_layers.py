@@ -39,6 +39,7 @@ LEVELS = {
     "estimate": 5,
     "plan": 5,
     "plots": 5,
+    "export": 5,
     "pointwise": 5,
     "symbolic": 5,
     "training": 6,
@@ -49,7 +50,7 @@ LEVELS = {
 }
 HEAVY = ("matplotlib", "dask", "skfem", "meshio", "h5py")
 # Each heavy library is loaded by `importlib.import_module` in the one module named here.
-LOADERS = {"matplotlib": "plots", "h5py": "hdf5", "scipy": "sampling"}
+LOADERS = {"matplotlib": "plots", "h5py": "hdf5", "scipy": "sampling", "meshio": "export"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "sympify", "lambdify", "parse_expr"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -15,7 +15,7 @@ from kanpde import store
 from kanpde.cli import report
 from kanpde.cli.conventional import beside, facts, method
 from kanpde.cli.progress import live
-from kanpde.cli.results import Files, find_results, previous, retold
+from kanpde.cli.results import Files, find_results, previous
 from kanpde.cli.userfile import load_problem, spoken_warnings, users_code
 from kanpde.errors import ProblemError
 from kanpde.hdf5 import kind_of
@@ -56,7 +56,7 @@ def solve_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
         problem = load_problem(file)
         files = Files(out, problem.name)
         earlier = previous(files, problem, wish.seed) if wish.resume else None
-        if earlier is not None and (answer := retold(earlier, wish.rtol)) is not None:
+        if earlier is not None and (answer := earlier.answer(wish.rtol)) is not None:
             return _tell(console, files, answer, as_json)
         files.check(files.solution, files.figure())
         stored = find_reference(out, problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,12 +86,3 @@ def previous(files: Files, problem: Problem, seed: int | None) -> Record | None:
             f"{files.solution} began with seed {record.seed}, not {seed}. Leave --seed out to resume it."
         )
     return record
-
-
-def retold(record: Record, rtol: float) -> Record | None:
-    """An earlier run as an answer to a tolerance, or None when there is something left to do for it."""
-    reached = record.error_estimate is not None and 1.5 * record.error_estimate <= rtol
-    if not reached and not (record.finished and record.rtol <= rtol):
-        return None
-    status = "converged" if reached else record.status
-    return dataclasses.replace(record, rtol=rtol, converged=reached, status=status)

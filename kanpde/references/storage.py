@@ -37,7 +37,7 @@ def write(path: str | Path, grid: Grid, values: np.ndarray, facts: Facts) -> Pat
     """
     path, names = Path(path), facts["coordinates"]
     with hdf5.written(path, KIND) as file:
-        hdf5.write_tree(file, "about", {**facts, "axes": [_axis_facts(axis) for axis in grid.axes]})
+        hdf5.write_tree(file, "about", {**facts, "axes": grid_facts(grid)})
         scales = file.create_group(AXES)
         for name, axis in zip(names, grid.axes, strict=True):
             hdf5.write_array(scales, name, axis.nodes)
@@ -70,11 +70,25 @@ def read(path: str | Path) -> tuple[Grid, np.ndarray, Facts]:
     """
     with hdf5.opened(path, KIND) as file:
         facts = hdf5.read_tree(file, "about")
-        grid = Grid(tuple(_axis(axis) for axis in facts.pop("axes")))
+        grid = grid_of(facts.pop("axes"))
         values = np.stack([hdf5.read_array(file[VALUES], name) for name in facts["unknowns"]], axis=-1)
         if values.shape[:-1] != grid.shape:
             raise StoreError(f"{path} is damaged: its values do not fit its axes.")
         return grid, values, facts
+
+
+def grid_facts(grid: Grid) -> list[Facts]:
+    """What the axes of a grid are made of, in plain values."""
+    return [_axis_facts(axis) for axis in grid.axes]
+
+
+def grid_of(facts: Sequence[Facts]) -> Grid:
+    """The grid of `grid_facts`.
+
+    Raises:
+        StoreError: an axis of a kind that this version does not know.
+    """
+    return Grid(tuple(_axis(axis) for axis in facts))
 
 
 def _axis_facts(axis: Axis) -> dict[str, Any]:

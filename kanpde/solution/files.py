@@ -1,0 +1,145 @@
+"""Between a run and its file: the record that it leaves, and the solution that a file holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kanpde import store
+from kanpde.errors import ProblemError, StoreError
+from kanpde.estimate import TrainedField, relative_l2
+from kanpde.expression import from_tree, to_tree
+from kanpde.field import Ansatz, SymbolicField
+from kanpde.network import ModuleNetwork, Network, Trainable, network_from_spec, network_spec
+from kanpde.problem import Problem, problem_from_tree, problem_to_tree
+from kanpde.provenance import provenance
+from kanpde.record import Record
+from kanpde.references import GridFunction
+from kanpde.references.storage import grid_facts, grid_of
+from kanpde.solution.solution import Solution
+from kanpde.training import Progress, Run
+
+
+def solution_of(run: Run, progress: Progress) -> Solution:
+    """What a run has reached, as its user gets it."""
+    estimate = progress.estimate
+    correction = estimate.correction if estimate is not None and estimate.trusted else None
+    field = TrainedField(progress.network, run.ansatz)
+    return Solution(_record(run, progress, correction), field, run.problem, correction)
+
+
+def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Record:
+    problem, network, estimate = run.problem, progress.network, progress.estimate
+    return Record(
+        problem_name=problem.name,
+        signature=problem.signature,
+        problem_text=problem.text,
+        unknowns=tuple(u.func.__name__ for u in problem.unknowns),
+        coordinates=tuple(str(s) for s in problem.coordinates),
+        network=network_spec(network) if isinstance(network, Network) else {"title": network.title, "module": True},
+        theta=network.theta.cpu().numpy(),
+        field=_ansatz_tree(run.ansatz),
+        history=progress.history,
+        status=progress.status,
+        converged=run.converged,
+        relative_l2=relative_l2(problem, TrainedField(network, run.ansatz)),
+        error_estimate=estimate.relative if estimate is not None and estimate.trusted else None,
+        seconds=run.seconds,
+        n_parameters=network.n_parameters,
+        iterations=progress.iterations,
+        seed=run.wishes.seed,
+        rtol=run.wishes.rtol,
+        points={"stage": progress.stage, "damping": progress.damping},
+        provenance=provenance(),
+        problem=problem_to_tree(problem),
+        correction=None if correction is None else {"axes": grid_facts(correction.grid)},
+    )
+
+
+def _ansatz_tree(ansatz: Ansatz) -> dict[str, Any]:
+    trees = {"lift": ansatz.lift.expressions, "factor": ansatz.factor.expressions}
+    return {k: [to_tree(e) for e in v] for k, v in trees.items()} | {"imposed": list(ansatz.imposed)}
+
+
+def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Module | None = None) -> Solution:
+    """A saved solution, with bit-identical values. Nothing in the file is executed.
+
+    Args:
+        path: what `Solution.save` wrote, or the checkpoint of a solve.
+        problem: the problem it solves, if you have it at hand; the file holds it too.
+        network: your own module of the same shape, where the solution is of one: a file holds its numbers alone.
+
+    Raises:
+        StoreError: the file is damaged or foreign.
+        ProblemError: `problem` is another one, or `network` is missing.
+    """
+    stored = store.load(path)
+    record = stored.record
+    if problem is not None and problem.signature != record.signature:
+        raise ProblemError(
+            f"{path} belongs to another problem than {problem.name} is now; leave problem= out to get its own, "
+            "or solve anew without resume"
+        )
+    trained = _network(record, network, path)
+    try:
+        own = problem_from_tree(record.problem) if problem is None else problem
+        field = TrainedField(trained, _ansatz(record, own))
+        return Solution(_rejudged(record, field, own), field, own, _correction(stored))
+    except (ProblemError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise StoreError(f"{path} is damaged: {error}") from error
+
+
+def _rejudged(record: Record, field: TrainedField, problem: Problem) -> Record:
+    """The record with the error against the exact solution of `problem`, which is no part of its signature."""
+    if problem_to_tree(problem)["exact"] == record.problem.get("exact"):
+        return record
+    error = relative_l2(problem, field)
+    return dataclasses.replace(record, relative_l2=error, problem=problem_to_tree(problem), problem_text=problem.text)
+
+
+def _network(record: Record, module: torch.nn.Module | None, path: str | Path) -> Trainable:
+    theta = torch.as_tensor(record.theta)
+    if not record.network.get("module"):
+        return network_from_spec(record.network, theta)
+    if module is None:
+        raise ProblemError(f"{path} holds the numbers of a {record.network['title']}; give it as network=")
+    wrapped = ModuleNetwork(module, len(record.coordinates))
+    if wrapped.n_parameters != len(theta):
+        raise ProblemError(f"{path} has {len(theta)} parameters, the network {wrapped.n_parameters}; give the same one")
+    wrapped.set_theta(theta)
+    return wrapped
+
+
+def _ansatz(record: Record, problem: Problem) -> Ansatz:
+    lift, factor = (tuple(from_tree(t) for t in record.field[k]) for k in ("lift", "factor"))
+    imposed = tuple(int(k) for k in record.field["imposed"])
+    return Ansatz(SymbolicField(problem.coordinates, lift), SymbolicField(problem.coordinates, factor), imposed)
+
+
+def _correction(stored: store.Stored) -> GridFunction | None:
+    record = stored.record
+    if record.correction is None:
+        return None
+    grid = grid_of(record.correction["axes"])
+    return GridFunction(grid, stored.arrays["correction"], record.unknowns, record.coordinates)
+
+
+def saved(solution: Solution, path: str | Path, **changes: Any) -> Path:
+    """Writes a solution without the tables of its figures: quick, for checkpoints."""
+    return store.save(path, dataclasses.replace(solution.record, **changes), None, solution.arrays)
+
+
+def progress_of(solution: Solution) -> Progress:
+    """Where the run stood that left a solution."""
+    record, points = solution.record, solution.record.points
+    return Progress(
+        solution.network,
+        int(points["stage"]),
+        float(points["damping"]),
+        record.iterations,
+        record.seconds,
+        record.history,
+    )

@@ -1,0 +1,273 @@
+"""What users hold of a solve: a trained field with all that is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kanpde import store
+from kanpde.collocation import collocate
+from kanpde.domain import Point, Region
+from kanpde.errors import ProblemError
+from kanpde.estimate import GAUSS, SCATTERED, TrainedField
+from kanpde.export import Grid, export
+from kanpde.network import Network, Trainable
+from kanpde.operator import DifferentialOperator, compile_operator
+from kanpde.plots import plot_record
+from kanpde.problem import Context, Problem
+from kanpde.record import Record
+from kanpde.references import GridFunction
+from kanpde.tables import Edge, PlotTables, tabulate
+
+EDGE_POINTS = 201
+
+Values = Callable[[Any], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """A trained field with what is known about it. Call it on points (n, d) to get values (n, c).
+
+    Attributes:
+        record: everything in plain values; it is what `save` writes.
+        field: the network in its ansatz.
+        problem: what it solves.
+        correction: the estimate's grid function e, so that u + e is closer to the truth; None where there is none.
+    """
+
+    record: Record
+    field: TrainedField
+    problem: Problem
+    correction: GridFunction | None = None
+
+    def __call__(self, points: Any) -> np.ndarray:
+        """Values (n, c) at points (n, d), the unknowns in alphabetical order."""
+        return self.field.values(self._points(points))
+
+    def derivative(self, expression: Any) -> Values:
+        """A function of points for any expression of the unknowns, such as `u.diff(x)` or `laplacian(u)`.
+
+        Returns:
+            A callable: points (n, d) -> (n,).
+
+        Raises:
+            ProblemError: the expression contains something that is neither a coordinate nor an unknown.
+        """
+        operator = compile_operator(expression, self.problem.scope("the expression"))
+        return lambda points: self._evaluated(operator, self._points(points))
+
+    def integrate(self, expression: Any, on: Region | Point | None = None) -> float:
+        """The integral of an expression of the unknowns: a mean, an energy, or a flux through a side.
+
+        Gauss quadrature in up to three dimensions, quasi-random points in more and where a curved predicate cuts.
+
+        Args:
+            expression: such as `u**2`, or `normal_derivative(u)` on a part of the boundary.
+            on: a region or a point of the domain, the whole domain by default.
+
+        Raises:
+            ProblemError: a region of another domain, or an expression with something unknown in it.
+        """
+        label = "the integrand"
+        context = Context(self.problem.domain, self.problem.unknowns)
+        region = self.problem.domain.interior if on is None else context.region(on, label)
+        operator = context.operator(expression, region, label)
+        return sum(self._integral(operator, Region.whole(region.domain, [p], p.text)) for p in region.pieces())
+
+    def _integral(self, operator: DifferentialOperator, piece: Region) -> float:
+        dimension = piece.pieces()[0].dimension
+        known = dimension in GAUSS and piece.pieces()[0].fraction == 1.0
+        points = collocate(piece, GAUSS[dimension] ** dimension if known else SCATTERED, "gauss" if known else "sobol")
+        return float(points.weights @ self._evaluated(operator, points.x, points.normals))
+
+    def _evaluated(
+        self, operator: DifferentialOperator, x: np.ndarray, normals: np.ndarray | None = None
+    ) -> np.ndarray:
+        return np.asarray(operator.evaluate(x, self.field.jet(x, operator.jet).T, np, normals))
+
+    def _points(self, points: Any) -> np.ndarray:
+        x = np.asarray(points.detach().cpu() if isinstance(points, torch.Tensor) else points, dtype=float)
+        dimension = len(self.record.coordinates)
+        x = x[:, None] if x.ndim == 1 and dimension == 1 else x
+        if x.ndim != 2 or x.shape[1] != dimension:
+            raise ProblemError(f"points must have shape (n, {dimension}), got {x.shape}")
+        return x
+
+    def compare(self, reference: GridFunction) -> float:
+        """Relative L2 distance from a reference on a grid, by the quadrature of its grid.
+
+        Raises:
+            ProblemError: the reference solves another problem.
+        """
+        if reference.signature and reference.signature != self.record.signature:
+            raise ProblemError(f"the reference solves another problem than {self.record.problem_name}; make it anew")
+        lines, weights = reference.grid.quadrature
+        points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], axis=1)
+        truth, shares = reference(points), np.asarray(weights).reshape(-1)
+        gap, size = (((v**2).sum(1) @ shares) for v in (self(points) - truth, truth))
+        return float(np.sqrt(gap / size)) if size > 0 else float(np.sqrt(gap))
+
+    def corrected(self) -> Values:
+        """The field u + e, with e from the linearised operator: as good as the estimate is right.
+
+        Raises:
+            ProblemError: there is no trusted correction.
+        """
+        correction = self.correction
+        if correction is None:
+            raise ProblemError(
+                f"{self.record.problem_name} has no correction, for no grid gave a trusted one; status: {self.status}"
+            )
+        return lambda points: self(points) + correction(self._points(points))
+
+    @property
+    def relative_l2(self) -> float | None:
+        """True relative L2 error, None without an exact solution."""
+        return self.record.relative_l2
+
+    @property
+    def error_estimate(self) -> float | None:
+        """Estimate of the relative L2 error, None where none can be trusted."""
+        return self.record.error_estimate
+
+    @property
+    def converged(self) -> bool:
+        """Whether 1.5 · error_estimate ≤ rtol."""
+        return self.record.converged
+
+    @property
+    def status(self) -> str:
+        """Why the solve ended, with the cure where it did not converge."""
+        return self.record.status
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the solve, over all resumes."""
+        return self.record.seconds
+
+    @property
+    def n_parameters(self) -> int:
+        """Coefficients of the network."""
+        return self.record.n_parameters
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimisers."""
+        return self.record.iterations
+
+    @property
+    def identified(self) -> dict[str, float]:
+        """Unknown scalars that were found."""
+        return self.record.identified
+
+    @property
+    def history(self) -> tuple[dict[str, Any], ...]:
+        """One row an iteration."""
+        return self.record.history
+
+    @property
+    def network(self) -> Trainable:
+        """The trained network N of u = g + b N."""
+        return self.field.network
+
+    @cached_property
+    def tables(self) -> PlotTables:
+        """The arrays of the figures."""
+        problem, names = self.problem, self.record.coordinates
+        exact: Values | None = None
+        truth = ""
+        if problem.exact is not None:
+            exact, truth = problem.exact_values, "exact solution"
+        elif self.correction is not None:
+            exact, truth = self.corrected(), "estimate"
+        bounds = problem.domain.bounds
+        slices = tabulate(self, names, bounds, space=len(problem.domain.space), exact=exact)
+        curves = tuple(edges(self.network, bounds)) if isinstance(self.network, Network) else ()
+        return PlotTables(self.record.unknowns, names, slices, truth, curves, nodes(self.network) if curves else ())
+
+    def save(self, path: str | Path) -> Path:
+        """Writes everything to one HDF5 file, atomically.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        return store.save(path, self.record, self.tables, self.arrays)
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is stored beside the record: the values of the correction."""
+        return {} if self.correction is None else {"correction": self.correction.values}
+
+    def export(self, path: str | Path) -> Path:
+        """Writes the solution on a uniform grid for other programs, with its correction e = truth − u where known.
+
+        `.npz` (NumPy) holds the axes and the values of any problem; `.vtu` and `.xdmf` (ParaView, through meshio) one
+        with up to three spatial coordinates, and `.xdmf` with a time, as a series.
+
+        Raises:
+            ProblemError: another suffix, or a format that cannot hold the problem.
+            StoreError: it cannot be written.
+        """
+        domain, names = self.problem.domain, self.record.coordinates
+        grid = Grid(names, domain.bounds, len(domain.space), domain.time is not None)
+        fields = {name: lambda x, k=k: self(x)[:, k] for k, name in enumerate(self.record.unknowns)}
+        if (e := self.correction) is not None:
+            fields |= {f"{n}_correction": lambda x, k=k: e(x)[:, k] for k, n in enumerate(self.record.unknowns)}
+        return export(path, grid, fields)
+
+    def plot(self, path: str | Path) -> Path:
+        """Draws solution, error, convergence and edges to a png, pdf or svg file."""
+        return plot_record(self.record, self.tables, path)
+
+    def __str__(self) -> str:
+        return describe(self.record)
+
+
+def describe(record: Record) -> str:
+    """One paragraph: what, how well, how expensive."""
+    lines = [
+        f"{record.problem_name}: {record.status}",
+        f"  relative L2 error   {_number(record.relative_l2)}",
+        f"  error estimate      {_number(record.error_estimate)}   (asked for {record.rtol:.1e})",
+        f"  {record.network.get('title', 'network')}: {record.n_parameters} parameters",
+        f"  {record.seconds:.1f} s, {record.iterations} iterations, seed {record.seed}",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2e}"
+
+
+def edges(network: Network, bounds: np.ndarray) -> list[Edge]:
+    """The curve of every edge of a KAN over the range that it uses; none for an MLP."""
+    curves: list[Edge] = []
+    for k, (layer, matrix) in enumerate(zip(network.layers, network.coefficients, strict=True)):
+        start = 0
+        for expansion in layer.expansions:
+            size = expansion.basis.size
+            if size == 1:
+                return []
+            z = torch.linspace(-1, 1, EDGE_POINTS, dtype=network.dtype, device=network.device)
+            table = expansion.basis.tables(z[None], 0)[0, 0]
+            for source in expansion.inputs:
+                values = (matrix[:, start : start + size].detach() @ table).cpu().numpy()
+                low, high = bounds[source] if k == 0 else (-1.0, 1.0)
+                x = np.linspace(low, high, EDGE_POINTS)
+                curves += [Edge(k, source, target, x, y) for target, y in enumerate(values)]
+                start += size
+    return curves
+
+
+def nodes(network: Trainable) -> tuple[tuple[int, ...], ...]:
+    """For each layer the node into which each linear output goes: sums first, then the factors of the products."""
+    return tuple(
+        tuple(k if k < layer.sums else layer.sums + (k - layer.sums) % layer.products for k in range(layer.columns))
+        for layer in network.layers
+    )

@@ -1,0 +1,165 @@
+"""`solve`: from a problem and a tolerance to a solution."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kanpde.errors import ProblemError
+from kanpde.files import check_writable
+from kanpde.lifting import impose
+from kanpde.network import Network, Trainable, restarted
+from kanpde.plan import Ladder, Stage, check_weights, default_network, fitted
+from kanpde.problem import Problem
+from kanpde.solution.files import load, progress_of, saved, solution_of
+from kanpde.solution.solution import Solution
+from kanpde.training import Progress, Row, Run, Wishes
+
+EVERY = 10  # iterations between two lines of `progress=True`
+
+
+def solve(
+    problem: Problem,
+    rtol: float = 1e-6,
+    *,
+    network: torch.nn.Module | None = None,
+    stages: Sequence[Stage] | None = None,
+    seed: int = 0,
+    max_seconds: float | None = None,
+    progress: bool = False,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    initial_guess: Solution | None = None,
+    exact_conditions: bool | None = None,
+    device: str | torch.device | None = None,
+    weights: Sequence[float] | None = None,
+    callback: Callable[[Row], None] | None = None,
+) -> Solution:
+    """Solves a problem to a relative L2 accuracy, or says why it could not.
+
+    Args:
+        problem: what to solve.
+        rtol: relative L2 error to reach; met when 1.5 · error_estimate ≤ rtol.
+        network: KAN(...), MLP(...) or your own module with as many inputs as coordinates; chosen by default.
+        stages: `Stage`s from coarse to fine; chosen from the network by default.
+        seed: of everything random. The same seed gives the same result.
+        max_seconds: stop after this wall time with what was reached; a resumed run gets it anew.
+        progress: print a line now and then.
+        checkpoint: file that keeps the state between stages, and the solution in the end.
+        resume: go on from `checkpoint` if it exists; a finished run is returned as it is.
+        initial_guess: a solution of a similar problem whose network is the start.
+        exact_conditions: True or False to impose conditions exactly or by soft rows; None lets the problem decide.
+        device: "cpu" or a CUDA device.
+        weights: one positive factor for each soft condition, instead of balancing.
+        callback: called once an iteration with a dictionary of plain values.
+
+    Returns:
+        The solution, converged or not; `status` says which and why. Ctrl-C keeps what was reached.
+
+    Raises:
+        ProblemError: arguments that make no solve, or a checkpoint of another problem.
+        StoreError: a checkpoint that is damaged or cannot be written.
+    """
+    started = time.perf_counter()
+    _check(problem, rtol, seed, max_seconds)
+    check_weights(problem, weights)
+    earlier = _earlier(problem, checkpoint, resume, network)
+    if earlier is not None and (answer := earlier.record.answer(rtol)) is not None:
+        return dataclasses.replace(earlier, record=answer)
+    ansatz = impose(problem, exact_conditions) if earlier is None else earlier.field.ansatz
+    candidates = _candidates(problem, network, earlier or initial_guess, seed, device)
+    start = Progress(candidates[0]) if earlier is None else _continued(earlier, candidates[0])
+    chosen = tuple(stages) if stages is not None else Ladder()
+    wishes = Wishes(rtol, seed, max_seconds, weights)
+    run = Run(problem, ansatz, chosen, wishes, start, _announcer(progress, callback), started=started)
+    if checkpoint is not None:
+        check_writable(checkpoint)
+        run.checkpoint = lambda state: _keep(checkpoint, run, state)
+    solution = solution_of(run, run.go(candidates))
+    if checkpoint is not None:
+        saved(solution, checkpoint)
+    return solution
+
+
+def _check(problem: Problem, rtol: float, seed: int, max_seconds: float | None) -> None:
+    if not isinstance(problem, Problem):
+        raise ProblemError(f"solve takes a Problem, got {type(problem).__name__}")
+    if not (math.isfinite(rtol) and rtol > 0):
+        raise ProblemError(f"rtol must be a positive number, got {rtol}")
+    if seed < 0:
+        raise ProblemError(f"seed must not be negative, got {seed}")
+    if max_seconds is not None and not max_seconds > 0:
+        raise ProblemError(f"max_seconds must be positive, got {max_seconds}")
+    if problem.parameters:
+        names = ", ".join(p.name for p in problem.parameters)
+        raise ProblemError(f"{names} are unknown scalars; this version solves with given values: put numbers in")
+
+
+def _earlier(
+    problem: Problem, checkpoint: str | Path | None, resume: bool, network: torch.nn.Module | None
+) -> Solution | None:
+    """What an earlier run left at the checkpoint, if it is to be resumed.
+
+    Raises:
+        ProblemError: it solved another problem, or there is no place to look for it.
+        StoreError: it cannot be read.
+    """
+    if resume and checkpoint is None:
+        raise ProblemError("resume=True needs checkpoint=, the file that the earlier run kept")
+    if not resume or checkpoint is None or not Path(checkpoint).exists():
+        return None
+    own = network if network is not None and not isinstance(network, Network) else None
+    return load(checkpoint, problem, own)
+
+
+def _candidates(
+    problem: Problem,
+    network: torch.nn.Module | None,
+    guess: Solution | None,
+    seed: int,
+    device: str | torch.device | None,
+) -> list[Trainable]:
+    """The networks that compete at the coarse level: one where there is a guess, else several starts."""
+    if guess is not None:
+        return [_on(device, fitted(_module(guess.network), problem))]
+    first = fitted(network if network is not None else default_network(problem, seed), problem)
+    if not isinstance(first, Network) or len(first.layers) == 1:
+        return [_on(device, first)]
+    others = [restarted(first, seed + 100_003 * k) for k in range(1, Wishes.candidates)]
+    return [_on(device, n) for n in (first, *others)]
+
+
+def _module(network: Any) -> torch.nn.Module:
+    return network if isinstance(network, Network) else network.module
+
+
+def _on(device: str | torch.device | None, network: Any) -> Any:
+    return network if device is None else network.to(device)
+
+
+def _continued(earlier: Solution, network: Trainable) -> Progress:
+    return dataclasses.replace(progress_of(earlier), network=network)
+
+
+def _announcer(progress: bool, callback: Callable[[Row], None] | None) -> Callable[[Row], None] | None:
+    if not progress:
+        return callback
+
+    def announce(row: Row) -> None:
+        if row["iteration"] % EVERY == 0:
+            print(f"stage {row['stage']}  iteration {row['iteration']}  residual {row['residual']:.2e}", flush=True)
+        if callback is not None:
+            callback(row)
+
+    return announce
+
+
+def _keep(path: str | Path, run: Run, progress: Progress) -> None:
+    """Writes a state between stages, for a later process to go on from."""
+    saved(solution_of(run, progress), path, status="running")
