@@ -15,6 +15,8 @@ import numpy as np
 from kanpde.errors import KanpdeError, StoreError
 from kanpde.files import replacing
 
+# What h5py raises on damaged files, a fault of its own C code included, and what reading nonsense raises.
+DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, SystemError)
 FORMAT = "kanpde"
 VERSION = 1
 
@@ -61,7 +63,7 @@ def opened(path: str | Path, *kinds: str) -> Iterator[Any]:
             yield file
     except KanpdeError:
         raise
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, SystemError) as error:
+    except DAMAGE as error:
         raise StoreError(f"{path} is damaged or no HDF5 file: {_first_line(error)}") from error
 
 
