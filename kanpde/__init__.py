@@ -1,14 +1,44 @@
-"""Solve partial differential equations, written in SymPy, with Kolmogorov-Arnold networks."""
+"""Solve partial differential equations, written in SymPy, with Kolmogorov-Arnold networks.
+
+The map, from the ground up; each line imports only from those above it.
+
+    expression, multiindex      SymPy expressions as programs and as trees; tables of derivatives
+    domain, optim               boxes, time, regions; optimisers that know vectors only
+    operator, jet               equations as F(x, jet); the rules by which derivatives pass through a network
+    problem, network, field     equations, domain and conditions; KAN and MLP; g + b N, which keeps conditions exactly
+    collocation, references     points and weights; grid differences, Chebyshev, and the correction of a field
+    residual, lowering          residual vectors and their Jacobians
+    estimate, plan, training    the error of a field; what a solve begins with; the stages of a run
+    record, store, hdf5         what a solve leaves, in plain values; one file for it
+    tables, plots, export       figures, meshes for ParaView
+    solution, cli               solve, load, Solution; the command line
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from .domain import Box, ParameterRange, Point, Time
 from .operator import Normal, divergence, dot, gradient, laplacian, normal_derivative
 from .problem import Condition, Dirichlet, Initial, Neumann, Periodic, Problem, Robin
 
+if TYPE_CHECKING:
+    from .network import KAN, MLP
+    from .optim import LBFGS, Adam, LevenbergMarquardt
+    from .plan import Stage
+    from .references import GridFunction, reference
+    from .solution import Solution, load, solve
+
 __all__ = [
+    "KAN",
+    "LBFGS",
+    "MLP",
+    "Adam",
     "Box",
     "Condition",
     "Dirichlet",
+    "GridFunction",
     "Initial",
+    "LevenbergMarquardt",
     "Neumann",
     "Normal",
     "ParameterRange",
@@ -16,10 +46,43 @@ __all__ = [
     "Point",
     "Problem",
     "Robin",
+    "Solution",
+    "Stage",
     "Time",
     "divergence",
     "dot",
     "gradient",
     "laplacian",
+    "load",
     "normal_derivative",
+    "reference",
+    "solve",
 ]
+
+# Names that bring PyTorch or SciPy with them are imported when they are first used.
+_LATER = {
+    "KAN": "kanpde.network",
+    "MLP": "kanpde.network",
+    "Adam": "kanpde.optim",
+    "LBFGS": "kanpde.optim",
+    "LevenbergMarquardt": "kanpde.optim",
+    "Stage": "kanpde.plan",
+    "GridFunction": "kanpde.references",
+    "reference": "kanpde.references",
+    "Solution": "kanpde.solution",
+    "load": "kanpde.solution",
+    "solve": "kanpde.solution",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name on its first use."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'kanpde' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Names that are imported later are there, too."""
+    return sorted({*globals(), *_LATER})
