@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .network import KAN, MLP
     from .optim import LBFGS, Adam, LevenbergMarquardt
     from .plan import Stage
-    from .references import GridFunction, reference
+    from .references import GridFunction
+    from .references.reference import reference
     from .solution import Solution, load, solve
 
 __all__ = [
