@@ -123,9 +123,3 @@ class Frame:
         if self.factor is None:
             return adjoint
         return product_adjoint(adjoint, self.factor, self.derivatives)
-
-    def part(self, start: int, stop: int) -> Frame:
-        """The frame of a slice of the points."""
-        if self.lift is None or self.factor is None:
-            return self
-        return Frame(self.derivatives, self.lift[..., start:stop], self.factor[..., start:stop])

@@ -93,11 +93,6 @@ class Linearization:
     orthogonal: bool
 
     @property
-    def loss(self) -> float:
-        """½ |r|²."""
-        return 0.5 * float(self.residual @ self.residual)
-
-    @property
     def columns(self) -> Tensor:
         """Norms of J's columns, (P,)."""
         if self.orthogonal:
