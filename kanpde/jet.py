@@ -11,7 +11,7 @@ a product by Leibniz. Each rule has its adjoint beside it, so that reverse passe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -45,13 +45,11 @@ def chain_factors(data: Tensor, derivatives: DerivativeSet) -> tuple[ChainFactor
 
 
 def _polynomial(terms: Sequence[ChainTerm], data: Tensor) -> Tensor:
-    total: Tensor | None = None
+    if len(terms[0].factors) == 1:  # the one term of order one: a derivative of y itself
+        return data[terms[0].factors[0]]
+    total = torch.zeros_like(data[0])
     for term in terms:
-        product = _monomial(term.factors, data)
-        if term.coefficient != 1.0:
-            product = product * term.coefficient
-        total = product if total is None else total + product
-    assert total is not None
+        total.addcmul_(_monomial(term.factors[:-1], data), data[term.factors[-1]], value=term.coefficient)
     return total
 
 
@@ -74,7 +72,7 @@ def _support(value: Tensor) -> slice:
     return slice(present[0], present[-1] + 1) if present else slice(0, 0)
 
 
-def compose(factors: Sequence[ChainFactor], tables: Tensor, channels: int) -> Tensor:
+def compose(factors: Sequence[ChainFactor], tables: Tensor | Sequence[Tensor], channels: int) -> Tensor:
     """The jet of φ(y) from φ's derivatives.
 
     Args:
@@ -85,7 +83,7 @@ def compose(factors: Sequence[ChainFactor], tables: Tensor, channels: int) -> Te
     Returns:
         The jet, (c, w, n) or (c, w, s, n).
     """
-    result = tables.new_empty((channels, *tables.shape[1:]))
+    result = tables[0].new_empty((channels, *tables[0].shape))
     started = [False] * channels
     for factor in factors:
         target, table = result[factor.channel], tables[factor.order]
@@ -128,17 +126,32 @@ def _monomial_adjoint(term: ChainTerm, sensitivity: Tensor, data: Tensor, adjoin
     for factor in set(term.factors):
         others = list(term.factors)
         others.remove(factor)
-        part = sensitivity if not others else sensitivity * _monomial(others, data)
-        adjoint[factor].add_(part, alpha=term.coefficient * term.factors.count(factor))
+        weight = term.coefficient * term.factors.count(factor)
+        if others:
+            adjoint[factor].addcmul_(sensitivity, _monomial(others, data), value=weight)
+        else:
+            adjoint[factor].add_(sensitivity, alpha=weight)
 
 
-def argument_adjoint(
-    factors: Sequence[ChainFactor], sensitivities: Sequence[Tensor], through: Sequence[Tensor], data: Tensor
-) -> Tensor:
-    """Adjoint of the jet of y with all that reaches its value: `through` are ∂L/∂z of each φ^(m)(z) alone, (w, n)."""
+def pairings(factors: Sequence[ChainFactor]) -> list[tuple[int, int]]:
+    """The (channel α, order m) for which `argument_adjoint` wants ∂L/∂Y_α · φ^(m): m of each W_αm, and m + 1."""
+    weights = {(factor.channel, factor.order) for factor in factors if factor.value is not None}
+    return sorted(weights | {(factor.channel, factor.order + 1) for factor in factors})
+
+
+def argument_adjoint(factors: Sequence[ChainFactor], paired: Mapping[tuple[int, int], Tensor], data: Tensor) -> Tensor:
+    """Adjoint of the jet of y with all that reaches its value through φ.
+
+    Args:
+        factors: as `chain_factors` gave them for `data` (c, w, n).
+        paired: ∂L/∂Y_α φ^(m)(y), summed over the functions of a feature, (w, n), for all `pairings`.
+        data: the jet of y.
+    """
+    sensitivities = [None if f.value is None else paired[f.channel, f.order] for f in factors]
     adjoint = chain_adjoint(factors, sensitivities, data)
-    for factor, part in zip(factors, through, strict=True):
-        adjoint[0].add_(part) if factor.value is None else adjoint[0].addcmul_(part, factor.value)
+    for factor in factors:
+        through = paired[factor.channel, factor.order + 1]
+        adjoint[0].add_(through) if factor.value is None else adjoint[0].addcmul_(through, factor.value)
     return adjoint
 
 

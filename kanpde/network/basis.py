@@ -199,29 +199,25 @@ class GaussianRBF(Basis):
         return {"family": "rbf", "centres": self.centres}
 
 
-def _polynomial_chain(value: Tensor, slope: list[float], order: int) -> list[Tensor]:
-    """f, f', … where f' = p(f): each derivative is a polynomial in f, d/dz q(f) = q'(f) p(f)."""
-    poly = np.polynomial.polynomial
-    rows, current = [], np.array([0.0, 1.0])
-    for _ in range(order + 1):
-        rows.append(_horner(value, current))
-        current = poly.polymul(poly.polyder(current), slope)
+def _riccati(value: Tensor, slope: tuple[float, float, float], order: int) -> list[Tensor]:
+    """f, f', … where f' = a + b f + c f²: by Leibniz f^(m+1) = b f^(m) + c Σ_j C(m, j) f^(j) f^(m−j), plus a once."""
+    constant, linear, square = slope
+    rows = [value]
+    for m in range(order):
+        row = linear * rows[m]
+        for j in range(m // 2 + 1):
+            twice = 1.0 if 2 * j == m else 2.0
+            row.addcmul_(rows[j], rows[m - j], value=twice * square * math.comb(m, j))
+        rows.append(row if m else row.add_(constant))
     return rows
 
 
-def _horner(value: Tensor, coefficients: np.ndarray) -> Tensor:
-    result = torch.full_like(value, float(coefficients[-1]))
-    for coefficient in coefficients[-2::-1]:
-        result = result * value + float(coefficient)
-    return result
-
-
 def _tanh(z: Tensor, order: int) -> list[Tensor]:
-    return _polynomial_chain(z.tanh(), [1.0, 0.0, -1.0], order)
+    return _riccati(z.tanh(), (1.0, 0.0, -1.0), order)
 
 
 def _sigmoid(z: Tensor, order: int) -> list[Tensor]:
-    return _polynomial_chain(z.sigmoid(), [0.0, 1.0, -1.0], order)
+    return _riccati(z.sigmoid(), (0.0, 1.0, -1.0), order)
 
 
 def _silu(z: Tensor, order: int) -> list[Tensor]:

@@ -18,7 +18,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from kanpde.jet import ChainFactor, argument_adjoint
+from kanpde.jet import ChainFactor, argument_adjoint, pairings
 
 BLOCK = 1 << 19  # numbers that are worked on at once; more does not stay in the cache, fewer costs calls
 FEWEST_POINTS = 512  # in a block, so that a wide layer is cut by outputs first
@@ -91,16 +91,13 @@ class CurveEdges:
     def input_adjoint(self, coefficients: Tensor, adjoint: Tensor) -> Tensor:
         """∂L/∂W_αm = Σ_o A_αo φ_o^(m), and the value's share Σ_αm W_αm Σ_o A_αo φ_o^(m+1)."""
         evaluate = self.curves.evaluation(coefficients)
-        wanted = {(factor.channel, factor.order + step) for factor in self.factors for step in (0, 1)}
-        sums = {key: torch.empty_like(self.data[0]) for key in sorted(wanted)}
+        sums = {key: torch.empty_like(self.data[0]) for key in pairings(self.factors)}
         for rows, part in self._blocks(len(coefficients)):
             edges = evaluate(rows, part, self._order + 1)
             for (channel, order), total in sums.items():
                 pairs = zip(edges[order], adjoint[channel, rows, part], strict=True) if order < len(edges) else ()
                 _accumulate(pairs, total[:, part], fresh=rows.start == 0)
-        sensitivities = [sums[factor.channel, factor.order] for factor in self.factors]
-        through = [sums[factor.channel, factor.order + 1] for factor in self.factors]
-        return argument_adjoint(self.factors, sensitivities, through, self.data)
+        return argument_adjoint(self.factors, sums, self.data)
 
     @cached_property
     def _order(self) -> int:

@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from kanpde.jet import ChainFactor, argument_adjoint, chain_factors, compose, narrowed
+from kanpde.jet import ChainFactor, argument_adjoint, chain_factors, compose, narrowed, pairings
 from kanpde.multiindex import DerivativeSet
 from kanpde.network.basis import Basis, Joined
 from kanpde.network.bspline import BSpline
@@ -108,9 +108,8 @@ class FeatureEdges:
     def input_adjoint(self, coefficients: Tensor, adjoint: Tensor) -> Tensor:
         """∂L/∂W_αm = Σ_l G_αl B_l^(m) with G = CᵀA, and the value's share Σ_αm W_αm Σ_l G_αl B_l^(m+1)."""
         back = (coefficients.flatten(1).T @ adjoint).unflatten(1, coefficients.shape[1:])
-        sensitivities = [(back[f.channel] * self.tables[f.order]).sum(1) for f in self.factors]
-        through = [(back[f.channel] * self.tables[f.order + 1]).sum(1) for f in self.factors]
-        return argument_adjoint(self.factors, sensitivities, through, self.data)
+        paired = {(c, m): (back[c] * self.tables[m]).sum(1) for c, m in pairings(self.factors)}
+        return argument_adjoint(self.factors, paired, self.data)
 
     @cached_property
     def _present(self) -> tuple[slice, ...]:

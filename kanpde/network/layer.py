@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.jet import ChainFactor, argument_adjoint, chain_factors, compose, product, product_adjoint
+from kanpde.jet import ChainFactor, argument_adjoint, chain_factors, compose, pairings, product, product_adjoint
 from kanpde.multiindex import DerivativeSet
 from kanpde.network.basis import ACTIVATIONS, Basis
 from kanpde.network.edges import Edges, edges_at
@@ -100,7 +100,7 @@ class Tape:
     """What the forward sweep of one layer leaves for the reverse one."""
 
     scaled: Tensor
-    squash_tables: Tensor | None
+    squash_tables: list[Tensor] | None
     squash_factors: tuple[ChainFactor, ...]
     edges: tuple[Edges, ...]
     linear: Tensor
@@ -120,7 +120,7 @@ def expand(layer: Layer, data: Tensor, derivatives: DerivativeSet, reverse: bool
     squash_factors: tuple[ChainFactor, ...] = ()
     if layer.squash is not None:
         squash_factors = chain_factors(scaled, derivatives)
-        tables = torch.stack(ACTIVATIONS[layer.squash](scaled[0], derivatives.order + int(reverse)))
+        tables = ACTIVATIONS[layer.squash](scaled[0], derivatives.order + int(reverse))
         squashed = compose(squash_factors, tables, len(derivatives))
     edges = tuple(edges_at(e.basis, _inputs(squashed, e), derivatives, reverse) for e in layer.expansions)
     return Tape(scaled, tables, squash_factors, edges, scaled[:, :0])
@@ -181,7 +181,7 @@ def input_adjoint(layer: Layer, coefficients: Tensor, adjoint: Tensor, tape: Tap
     blocks = coefficient_blocks(layer, coefficients)
     parts = [edges.input_adjoint(block, adjoint) for edges, block in zip(tape.edges, blocks, strict=True)]
     order = [i for expansion in layer.expansions for i in expansion.inputs]
-    result = torch.cat(parts, dim=1)
+    result = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
     if order != sorted(order):
         result = result[:, torch.as_tensor(order, device=result.device).argsort()]
     if tape.squash_tables is not None:
@@ -191,11 +191,10 @@ def input_adjoint(layer: Layer, coefficients: Tensor, adjoint: Tensor, tape: Tap
     return result
 
 
-def compose_adjoint(adjoint: Tensor, factors: Sequence[ChainFactor], tables: Tensor, data: Tensor) -> Tensor:
+def compose_adjoint(adjoint: Tensor, factors: Sequence[ChainFactor], tables: Sequence[Tensor], data: Tensor) -> Tensor:
     """Adjoint of `jet.compose` for one function per feature: adjoint of φ(y) (c, w, n) -> adjoint of y (c, w, n)."""
-    sensitivities = [adjoint[factor.channel] * tables[factor.order] for factor in factors]
-    through = [adjoint[factor.channel] * tables[factor.order + 1] for factor in factors]
-    return argument_adjoint(factors, sensitivities, through, data)
+    paired = {(channel, order): adjoint[channel] * tables[order] for channel, order in pairings(factors)}
+    return argument_adjoint(factors, paired, data)
 
 
 def gradient(layer: Layer, adjoint: Tensor, tape: Tape) -> Tensor:
