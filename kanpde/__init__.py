@@ -7,7 +7,7 @@ The map, from the ground up; each line imports only from those above it.
     operator, jet               equations as F(x, jet); the rules by which derivatives pass through a network
     problem, network, field     equations, domain and conditions; KAN and MLP; g + b N, which keeps conditions exactly
     collocation, references     points and weights; grid differences, Chebyshev, and the correction of a field
-    residual, lowering          residual vectors and their Jacobians
+    residuals, lowering         residual vectors and their Jacobians
     estimate, plan, training    the error of a field; what a solve begins with; the stages of a run
     record, store, hdf5         what a solve leaves, in plain values; one file for it
     tables, plots, export       figures, meshes for ParaView
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .network import KAN, MLP
     from .optim import LBFGS, Adam, LevenbergMarquardt
     from .plan import Stage
+    from .pointwise import residual
     from .references import GridFunction
     from .references.reference import reference
     from .solution import Solution, load, solve
@@ -57,6 +58,7 @@ __all__ = [
     "load",
     "normal_derivative",
     "reference",
+    "residual",
     "solve",
 ]
 
@@ -70,6 +72,7 @@ _LATER = {
     "Stage": "kanpde.plan",
     "GridFunction": "kanpde.references",
     "reference": "kanpde.references",
+    "residual": "kanpde.pointwise",
     "Solution": "kanpde.solution",
     "load": "kanpde.solution",
     "solve": "kanpde.solution",

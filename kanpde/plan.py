@@ -17,7 +17,7 @@ from kanpde.network import KAN, ModuleNetwork, Network, Trainable, with_bounds, 
 from kanpde.network.basis import Basis, Chebyshev
 from kanpde.optim import LBFGS, Adam, LevenbergMarquardt, Optimizer
 from kanpde.problem import Problem
-from kanpde.residual import MEMORY, Block, ResidualSystem
+from kanpde.residuals import MEMORY, Block, ResidualSystem
 
 OPTIMIZERS: dict[str, Optimizer] = {"lm": LevenbergMarquardt(), "lbfgs": LBFGS(), "adam": Adam()}
 POINTS_PER_PARAMETER = 3.0  # fewer, and the knots catch up with the points (Liu et al. 2024, appendix E)

@@ -11,7 +11,7 @@ from kanpde.lowering import derivative_set, lower
 from kanpde.network import Network, module_jet
 from kanpde.operator import DifferentialOperator
 from kanpde.problem import Problem
-from kanpde.residual import bind
+from kanpde.residuals import bind
 
 
 def residual(problem: Problem, module: torch.nn.Module, points: Tensor, *, condition: int | None = None) -> Tensor:

@@ -21,7 +21,7 @@ from kanpde.plan import CANDIDATES, Ladder, Stage, assemble
 from kanpde.problem import Problem
 from kanpde.record import SAFETY
 from kanpde.references.correction import DefectEstimate
-from kanpde.residual import MEMORY, ResidualSystem
+from kanpde.residuals import MEMORY, ResidualSystem
 
 SCOUTING = 12  # steps that each candidate gets before the best is kept
 FEWEST = 15  # steps before a stage is judged: damping may have to rise first

@@ -14,7 +14,7 @@ from kanpde.lifting import impose
 from kanpde.lowering import lower
 from kanpde.network import KAN, MLP
 from kanpde.optim.objective import linearize
-from kanpde.residual import Block, ResidualSystem
+from kanpde.residuals import Block, ResidualSystem
 
 x, t = sp.symbols("x t", real=True)
 RING = kp.Problem(
