@@ -48,10 +48,9 @@ def rate(problem: kp.Problem, coarse: tuple[int, ...], fine: tuple[int, ...], or
 
 
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
-@pytest.mark.parametrize("name", ["poisson", "poisson_robin", "nonlinear_poisson", "coupled", "helmholtz"])
+@pytest.mark.parametrize("name", ["poisson_robin", "nonlinear_poisson", "coupled"])
 def test_differences_converge_with_their_order(name: str, order: int) -> None:
-    coarse, fine = ((49, 49), (97, 97)) if name == "helmholtz" else ((25, 25), (49, 49))
-    assert rate(load(name), coarse, fine, order) > order - 0.5
+    assert rate(load(name), (25, 25), (49, 49), order) > order - 0.5
 
 
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
@@ -329,12 +328,12 @@ def test_a_problem_without_exact_solution_has_an_estimate_only() -> None:
 
 def test_the_default_refines_time_until_space_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     grids = importlib.import_module("kanpde.references.reference")
-    monkeypatch.setattr(grids, "DEFAULT_NODES_IN_TIME", {1: 81})
-    monkeypatch.setattr(grids, "DEFAULT_INSTANTS", {1: 13})
+    monkeypatch.setattr(grids, "DEFAULT_NODES_IN_TIME", {1: 41})
+    monkeypatch.setattr(grids, "DEFAULT_INSTANTS", {1: 9})
     result = reference(load("wave_1d"), order=4)
-    assert result.grid.shape[0] == 81
-    assert result.grid.shape[1] > 13
-    assert result.relative_l2 < reference(load("wave_1d"), (81, 13), 4).relative_l2 / 5
+    assert result.grid.shape[0] == 41
+    assert result.grid.shape[1] > 9
+    assert result.relative_l2 < reference(load("wave_1d"), (41, 9), 4).relative_l2 / 5
 
 
 @pytest.mark.parametrize("target", [1e-3, 1e-9])

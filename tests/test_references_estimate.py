@@ -104,7 +104,7 @@ def test_an_aliased_residual_is_never_certified(nodes: int) -> None:
 def test_a_smooth_error_does_not_hide_an_oscillating_one() -> None:
     problem = load("poisson")
     solver, rng = DefectSolver(problem), np.random.default_rng(3)
-    for _ in range(12):
+    for _ in range(5):
         slow, fast = rng.uniform(1, 8), rng.uniform(20, 300)
         amplitude = (slow / fast) ** 2 * 10 ** rng.uniform(-2, 1)
         smooth = sp.sin(slow * x + 1) * sp.cos(slow * y)
@@ -145,9 +145,9 @@ class SplineField(Perturbed):
 @pytest.mark.parametrize("degree", [3, 5])
 @pytest.mark.parametrize("name", ["poisson", "poisson_robin", "heat_1d", "wave_1d"])
 def test_errors_of_splines_are_estimated_or_not_certified(name: str, degree: int) -> None:
-    for intervals in (6, 40):
+    for intervals in (6, 25):
         field = SplineField(load(name), degree, intervals)
-        estimate = correct(load(name), field)
+        estimate = DefectSolver(load(name), last=110).estimate(field)
         right = abs(estimate.relative / field.relative_error - 1) <= 0.25
         assert right or not estimate.trusted
         assert right or degree == 3

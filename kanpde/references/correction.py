@@ -152,7 +152,10 @@ class DefectSolver:
             # Only the largest grid resolves the residual: a somewhat smaller one is its witness.
             attempts.insert(-1, self._attempt(_scaled(attempts[-1].shape, 0.85), jet, fields))
             agreed = _agree(attempts[-2], attempts[-1])
-        self._start = self._next_start([attempt.shape for attempt in attempts], agreed)
+        shapes = [attempt.shape for attempt in attempts]
+        self._start = self._next_start(shapes, agreed)
+        # A dense factorisation may take 200 MB: those stay that the next search is likely to pass.
+        self._levels = {shape: self._levels[shape] for shape in shapes[-3:]}
         estimate = _estimate(attempts, agreed)
         if not agreed:
             estimate = self._without_grid(estimate, attempts[-1], fields)
