@@ -153,7 +153,7 @@ def test_options_reach_the_solver(solver: FakeSolver, file: Path, tmp_path: Path
     run("solve", file, "--rtol", "1e-3", "--seed", 5, "--max-seconds", 7.5, "--out", tmp_path / "r")
     asked = solver.calls[0]
     assert (asked["rtol"], asked["seed"], asked["max_seconds"], asked["resume"]) == (1e-3, 5, 7.5, False)
-    assert asked["checkpoint"] == tmp_path / "r" / "poisson.h5"
+    assert asked["checkpoint"] == tmp_path / "r" / "poisson-checkpoint.h5"
 
 
 def test_json_is_the_last_line(solver: FakeSolver, file: Path, tmp_path: Path, capsys: Any) -> None:
@@ -270,6 +270,33 @@ def test_resume_refuses_a_changed_problem_and_seed(solver: FakeSolver, file: Pat
     (tmp_path / "poisson.h5").write_bytes(b"damaged")
     assert "damaged or no HDF5" in refused(capsys, "solve", file, "--out", tmp_path, "--resume")
     assert len(solver.calls) == 1
+
+
+def test_a_run_that_dies_leaves_the_earlier_solution_and_its_own_state(
+    solver: FakeSolver, file: Path, tmp_path: Path
+) -> None:
+    run("solve", file, "--out", tmp_path)
+    kept = (tmp_path / "poisson.h5").read_bytes()
+
+    def die() -> None:
+        store.save(solver.calls[-1]["checkpoint"], record(status="running", converged=False, error_estimate=None))
+        raise RuntimeError("killed")
+
+    solver.before = die
+    assert run("solve", file, "--out", tmp_path, "--seed", 7) == 1
+    assert (tmp_path / "poisson.h5").read_bytes() == kept
+    assert (tmp_path / "poisson-checkpoint.h5").exists()
+
+
+def test_resume_starts_from_the_state_and_removes_it(solver: FakeSolver, file: Path, tmp_path: Path) -> None:
+    solver.changes = {"status": "interrupted", "converged": False, "error_estimate": None}
+    run("solve", file, "--out", tmp_path)
+    found: list[bool] = []
+    solver.before = lambda: found.append(solver.calls[-1]["checkpoint"].exists())
+    solver.changes = {}
+    run("solve", file, "--out", tmp_path, "--resume")
+    assert found == [True]
+    assert not (tmp_path / "poisson-checkpoint.h5").exists()
 
 
 # --- bad input -----------------------------------------------------------------------------------------------------

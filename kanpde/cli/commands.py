@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ def solve_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
         earlier = previous(files, problem, wish.seed) if wish.resume else None
         if earlier is not None and (answer := earlier.answer(wish.rtol)) is not None:
             return _tell(console, files, answer, as_json)
-        files.check(files.solution, files.figure())
+        files.check(files.solution, files.figure(), files.checkpoint)
+        if earlier is not None and not files.checkpoint.exists():
+            shutil.copyfile(files.solution, files.checkpoint)
         stored = find_reference(out, problem)
         with users_code(file), live(console, problem.name) as callback:
             solution = solve(
@@ -66,11 +69,12 @@ def solve_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
                 wish.rtol,
                 seed=_seed(wish, earlier),
                 max_seconds=wish.max_seconds,
-                checkpoint=files.solution,
+                checkpoint=files.checkpoint,
                 resume=earlier is not None,
                 callback=callback,
             )
             record = _keep(problem, solution, files, stored)
+            files.checkpoint.unlink(missing_ok=True)
     return _tell(console, files, record, as_json)
 
 

@@ -26,6 +26,11 @@ class Files:
         return self._file(".h5")
 
     @property
+    def checkpoint(self) -> Path:
+        """The state of a run under way; an earlier solution is replaced only by a later one."""
+        return self._file("-checkpoint.h5")
+
+    @property
     def reference(self) -> Path:
         """What `kanpde reference` keeps."""
         return self._file("-reference.h5")
@@ -62,7 +67,7 @@ def find_results(result: str | None, out: Path) -> list[Path]:
     place = next((place for place in places if place.exists()), None)
     if place is None:
         raise StoreError(f"{places[0]}: no such file or directory. Name a result, or a directory of results.")
-    found = sorted(place.glob("*.h5")) if place.is_dir() else [place]
+    found = sorted(set(place.glob("*.h5")) - set(place.glob("*-checkpoint.h5"))) if place.is_dir() else [place]
     if not found:
         raise StoreError(f"{place} holds no results (*.h5). Make one with kanpde solve FILE --out {place}.")
     return found
@@ -75,14 +80,13 @@ def previous(files: Files, problem: Problem, seed: int | None) -> Record | None:
         ProblemError: it solved another problem, or began with another seed.
         StoreError: it cannot be read.
     """
-    if not files.solution.exists():
+    left = next((path for path in (files.checkpoint, files.solution) if path.exists()), None)
+    if left is None:
         return None
-    record = load(files.solution).record
+    record = load(left).record
     if record.signature != problem.signature:
         advice = "Run without --resume to solve it anew, or choose another --out"
-        raise ProblemError(f"{files.solution} solved another {problem.name}: the problem has changed. {advice}.")
+        raise ProblemError(f"{left} solved another {problem.name}: the problem has changed. {advice}.")
     if seed is not None and seed != record.seed:
-        raise ProblemError(
-            f"{files.solution} began with seed {record.seed}, not {seed}. Leave --seed out to resume it."
-        )
+        raise ProblemError(f"{left} began with seed {record.seed}, not {seed}. Leave --seed out to resume it.")
     return record
