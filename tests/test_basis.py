@@ -51,6 +51,11 @@ def test_splines_are_scipys(name):
     assert np.all(tables[basis.degree + 1] == 0)
 
 
+def test_outer_knots_continue_the_end_spacings():
+    gaps = np.diff(BSpline(2, UNEVEN).knots())
+    np.testing.assert_allclose(gaps, [0.3, 0.3, 0.3, 0.1, 0.65, 0.25, 0.7, 0.7, 0.7], atol=1e-15)
+
+
 @pytest.mark.parametrize("name", SPLINES)
 def test_splines_sum_to_one_and_few_are_alive(name):
     basis = SPLINES[name]
