@@ -215,3 +215,14 @@ def test_a_sweep_has_the_same_points_at_any_number_of_intervals():
     """What a point costs, by which residual systems choose their chunks, is the number of living functions."""
     few, many = KAN([2, 10, 1], degree=3, intervals=10), KAN([2, 10, 1], degree=3, intervals=100)
     assert [s.living for s in few.layers] == [s.living for s in many.layers] == [8, 40]
+
+
+def test_inputs_in_any_order_get_their_own_adjoints():
+    """Both twins share the layer's book-keeping, so this one is compared with autograd."""
+    network, x = uneven(), random(40, 2).tanh()
+    derivatives = SETS["value"]
+    sweep = network.sweep(network.prepare(x, derivatives), derivatives)
+    adjoint = random(*sweep.output.shape)
+    slow = torch.autograd.grad((network(x).T * adjoint[0]).sum(), list(network.coefficients))
+    for own, expected in zip(sweep.gradient(adjoint), slow, strict=True):
+        assert_close(own, expected, TOLERANCE)
