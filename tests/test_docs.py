@@ -1,7 +1,7 @@
 """The documentation runs: every Python block, every `kanpde` line, every link, and the table of layers.
 
-Blocks of one document share their names, in order, as for a reader who types along in one session. Words after the
-language say what is special about a block:
+Blocks of one document share their names, in order, as for a reader who types along. Words after the language
+say what is special about a block:
 
     python slow      only `pytest -m slow` runs it
     python raises    it must fail with the comment in its last line, `# ProblemError: the message`
