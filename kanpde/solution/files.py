@@ -83,9 +83,10 @@ def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Mod
             f"{path} belongs to another problem than {problem.name} is now; leave problem= out to get its own, "
             "or solve anew without resume"
         )
-    trained = _network(record, network, path)
+    module = _module(record, network, path)
     try:
         own = problem_from_tree(record.problem) if problem is None else problem
+        trained = network_from_spec(record.network, torch.as_tensor(record.theta)) if module is None else module
         field = TrainedField(trained, _ansatz(record, own))
         return Solution(_rejudged(record, field, own), field, own, _correction(stored))
     except (ProblemError, LookupError, TypeError, ValueError, RuntimeError) as error:
@@ -100,10 +101,11 @@ def _rejudged(record: Record, field: TrainedField, problem: Problem) -> Record:
     return dataclasses.replace(record, relative_l2=error, problem=problem_to_tree(problem), problem_text=problem.text)
 
 
-def _network(record: Record, module: torch.nn.Module | None, path: str | Path) -> Trainable:
+def _module(record: Record, module: torch.nn.Module | None, path: str | Path) -> Trainable | None:
+    """The user's own module with the numbers of the file; None where the file has a network of ours."""
     theta = torch.as_tensor(record.theta)
     if not record.network.get("module"):
-        return network_from_spec(record.network, theta)
+        return None
     if module is None:
         raise ProblemError(f"{path} holds the numbers of a {record.network['title']}; give it as network=")
     wrapped = ModuleNetwork(module, len(record.coordinates))
