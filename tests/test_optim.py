@@ -203,6 +203,31 @@ def test_damping_follows_the_gain_ratio():
     assert run(floored, exponentials, EXPONENTIALS_START, 10)[-1].damping >= 1e-4
 
 
+@pytest.mark.parametrize("theta", [0.3, 0.6, 0.95, 1.0, 1.15, 2.0])
+def test_damping_is_nielsens(theta):
+    """λ₊ = λ max(1/3, 1 − (2ρ − 1)³), here with one unknown, where all is known by hand."""
+    function, damping = (lambda p: torch.sin(1.5 * p) + 0.2), 0.5
+    p = torch.tensor([theta], dtype=torch.float64)
+    residual, slope = float(function(p)), 1.5 * np.cos(1.5 * theta)
+    step = -residual / (slope * (1 + damping))
+    decrease = 0.5 * residual**2 - 0.5 * float(function(p + step)) ** 2
+    ratio = decrease / (0.5 * residual**2 - 0.5 * (residual + slope * step) ** 2)
+    state = run(LevenbergMarquardt(damping=damping, geodesic=False), function, p, 1)[-1]
+    assert state.trials == 1
+    assert float(state.theta) == pytest.approx(theta + step)
+    assert state.damping == pytest.approx(damping * max(1 / 3, 1 - (2 * min(ratio, 1) - 1) ** 3))
+    assert state.gain == pytest.approx(decrease / (0.5 * residual**2))
+
+
+def test_the_plain_step_is_taken_where_the_acceleration_drowns_in_rounding():
+    objective = LeastSquares(lambda theta: (theta + 1e6) - 1e6)  # rounds to 1e-10, so r_vv is noise for small steps
+    optimizer = LevenbergMarquardt(damping=1e-14)
+    first = optimizer.init(objective, 1e-9 * torch.arange(1, 8, dtype=torch.float64))
+    state = optimizer.step(objective, first)
+    assert state.trials > 1  # the bend of the noise was taken seriously first
+    assert state.loss < 1e-3 * first.loss
+
+
 def test_probes_take_smaller_dampings_where_the_loss_falls_further():
     linear = ill_conditioned(span=4)
     plain, probing = (run(LevenbergMarquardt(probes=k), linear, start(12, 0.0), 1)[-1] for k in (0, 3))
