@@ -88,7 +88,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = [runs.Case("poisson", row, 1e-3, 1.0) for row in ("default", "mlp")]
     monkeypatch.setattr(accuracy, "CASES", cases)
     monkeypatch.setattr(accuracy, "fresh", lambda function, *arguments: function(*arguments))
-    monkeypatch.setattr(runs, "CONVENTIONAL_SECONDS", 0.01)
+    monkeypatch.setattr(runs, "CONVENTIONAL_SECONDS", {2: 0.01})
     monkeypatch.setattr(accuracy, "methods", lambda: {"Chebyshev": None, "scikit-fem P2": None})
     monkeypatch.setattr(accuracy, "source_digest", lambda: "now")
 
@@ -136,3 +136,6 @@ def test_cheapest_takes_the_coarsest_grid_and_then_the_fastest_method() -> None:
     assert accuracy_report.cheapest(rows[:3], 1e-3) == rows[1]
     assert accuracy_report.cheapest(rows, 1e-9) == rows[2]
     assert accuracy_report.cheapest([], 1e-9) is None
+    rows = [{**row, "resolution": 5} for row in rows]
+    assert accuracy_report.told(rows[2], 1e-9).startswith("not reached")
+    assert accuracy_report.told(rows[2], 1e-3).startswith("a, n = 5: 1.0e-06")
