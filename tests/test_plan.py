@@ -1,0 +1,169 @@
+"""What a solve starts from: default networks, the ladder of stages, blocks of the residual and their balance."""
+
+import dataclasses
+
+import cases
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from cases import load as problem_file
+
+import kanpde as kp
+from kanpde.errors import ProblemError
+from kanpde.lifting import impose
+from kanpde.network import Network, widened
+from kanpde.plan import (
+    LADDER,
+    LINE_LADDER,
+    Ladder,
+    assemble,
+    balanced,
+    blocks,
+    check_weights,
+    default_network,
+    fitted,
+    point_count,
+)
+from kanpde.problem import Problem
+
+x, y, t = sp.symbols("x y t", real=True)
+
+
+@pytest.mark.parametrize("name", cases.NAMES)
+def test_default_networks_fit_their_problems(name: str) -> None:
+    problem = problem_file(name)
+    network = default_network(problem, seed=2)
+    assert (network.inputs, network.outputs) == (len(problem.coordinates), len(problem.unknowns))
+    placed = fitted(network, problem)
+    corners = torch.as_tensor(problem.domain.bounds.T.copy())
+    assert torch.equal(
+        placed.layers[0].scaled(corners.T[None])[0].abs(), torch.ones(len(problem.coordinates), 2).double()
+    )
+    assert torch.equal(default_network(problem, 2).theta, network.theta)
+    assert not torch.equal(default_network(problem, 3).theta, network.theta)
+
+
+def test_periodic_inputs_get_fourier_edges() -> None:
+    u = sp.Function("u")(x, y)
+    box = kp.Box({x: (0, 2), y: (-1, 1)})
+    conditions = [kp.Periodic(u, x), kp.Dirichlet(u, 0, on=box.lower(y) | box.upper(y))]
+    problem = Problem(box, kp.laplacian(u) - 1, conditions)
+    network = fitted(kp.KAN([2, 4, 1], degree=5), problem)
+    points = torch.tensor([[0.0, 0.3], [2.0, 0.3], [1.0, -1.0], [1.0, 1.0]], dtype=torch.float64)
+    values = network(points).detach()
+    assert values[0] == pytest.approx(float(values[1]), abs=1e-14)
+    assert values[2] != pytest.approx(float(values[3]), abs=1e-3)
+    with pytest.raises(ProblemError, match="Linear cannot be made periodic; use KAN or MLP"):
+        fitted(torch.nn.Linear(2, 1, dtype=torch.float64), problem)
+
+
+@pytest.mark.parametrize(("degree", "name", "least"), [(2, "poisson", 3), (4, "biharmonic_1d", 5)])
+def test_edges_must_be_smooth_enough(degree: int, name: str, least: int) -> None:
+    problem = problem_file(name)
+    d = len(problem.coordinates)
+    with pytest.raises(
+        ProblemError, match=rf"derivatives of order {least - 1}; a degree-{degree} .*Use degree >= {least}"
+    ):
+        fitted(kp.KAN([d, 3, 1], degree=degree), problem)
+    fitted(kp.KAN([d, 3, 1], degree=least), problem)
+
+
+@pytest.mark.parametrize("words", [{"optimizer": "sgd"}, {"sampling": "halton"}, {"iterations": 0}, {"points": 0}])
+def test_stages_check_their_words(words: dict[str, object]) -> None:
+    with pytest.raises(ProblemError):
+        kp.Stage(**words)
+
+
+def chebyshev(degree: int, width: int = 2) -> Network:
+    return kp.KAN([2, (width, width), 1], "chebyshev", degree=degree)
+
+
+def test_ladder_begins_where_the_network_is() -> None:
+    assert Ladder().following(chebyshev(6), [], widened=False) == kp.Stage(intervals=6)
+    assert Ladder().following(kp.MLP([2, 8, 1]), [], widened=False) == kp.Stage(iterations=500)
+
+
+def test_ladder_refines_while_that_pays_and_widens_otherwise() -> None:
+    ladder = Ladder()
+    finer = kp.Stage(intervals=LADDER[1])
+    assert ladder.following(chebyshev(LADDER[0]), [1.0], widened=False) == finer
+    assert ladder.following(chebyshev(LADDER[0]), [1.0, 0.01], widened=False) == finer
+    assert ladder.following(chebyshev(LADDER[0]), [1.0, 0.9], widened=False) == kp.Stage(widen=1)
+    assert ladder.following(chebyshev(LADDER[0]), [1.0, 0.9], widened=True) == finer
+
+
+def test_ladder_of_a_line_and_of_splines() -> None:
+    line = kp.KAN([1, 1], "chebyshev", degree=LINE_LADDER[0])
+    assert Ladder().following(line, [1.0], widened=False) == kp.Stage(intervals=LINE_LADDER[1])
+    spline = kp.KAN([1, 1], degree=3, intervals=5)
+    assert Ladder().following(spline, [1.0], widened=False) == kp.Stage(intervals=10)
+
+
+def test_ladder_ends_at_its_budget() -> None:
+    """Every stage that it proposes fits, and it ends."""
+    ladder, network = Ladder(largest=300), chebyshev(LADDER[0])
+    for k in range(30):
+        stage = ladder.following(network, [1.0] * (k + 1), widened=False)
+        if stage is None:
+            break
+        network = widened(network, stage.widen, stage.widen, 0) if stage.widen else network
+        network = network.grown(lambda _, stage=stage: stage.intervals)
+        assert network.n_parameters <= 300
+    assert stage is None
+    assert ladder.following(kp.MLP([2, 8, 1]), [1.0], widened=False) is None
+
+
+def test_points_outnumber_parameters() -> None:
+    network = kp.KAN([2, 10, 1], intervals=20)
+    assert point_count(network, kp.Stage()) >= 3 * network.n_parameters
+    assert point_count(network, kp.Stage(points=77)) == 77
+
+
+def test_a_block_for_each_condition_that_is_not_kept() -> None:
+    problem = problem_file("poisson_robin")
+    hard = blocks(problem, impose(problem), 200, seed=0)
+    soft = blocks(problem, impose(problem, exact=False), 200, seed=0, weights=[1, 2, 3, 4])
+    assert len(hard) == 1 + 4 - len(impose(problem).imposed)
+    assert [b.label for b in soft[1:]] == [c.label for c in problem.conditions]
+    assert [b.weight for b in soft] == [1, 1, 2, 3, 4]
+    for block in (*hard, *soft):
+        measure = {"equations": problem.domain.measure}.get(block.label, 2.0)
+        assert block.points.weights.sum() == pytest.approx(measure)
+
+
+def test_balance_gives_each_condition_the_weight_of_the_equations() -> None:
+    problem = problem_file("poisson_robin")
+    network = fitted(chebyshev(6), problem)
+    soft = impose(problem, exact=False)
+    system = assemble(problem, network, soft, kp.Stage(points=300), 0, weights=None)
+    sizes = [len(b.points) for b in system.blocks]
+    rows = torch.cat([jacobian.square().sum(0) for _, jacobian in system.linearized(network.theta)])
+    parts = [float(part.sum()) for part in rows.split(sizes)]
+    np.testing.assert_allclose(parts, parts[0], rtol=1e-9)
+    again = balanced(system, network.theta)
+    np.testing.assert_allclose([b.weight for b in again.blocks], [b.weight for b in system.blocks], rtol=1e-9)
+    plain = assemble(problem, network, soft, kp.Stage(points=300), 0, weights=[1.0] * 4)
+    assert {b.weight for b in plain.blocks} == {1.0}
+
+
+def test_weights_are_checked() -> None:
+    problem = problem_file("poisson_robin")
+    check_weights(problem, None)
+    check_weights(problem, [1, 2.5, 3, 4])
+    for wrong in ([1, 2, 3], [1, 2, 3, 0], [1, 2, 3, float("nan")]):
+        with pytest.raises(ProblemError, match="weights must be 4 positive numbers, one for each condition"):
+            check_weights(problem, wrong)
+
+
+def test_sampling_rule_and_seed_of_a_stage() -> None:
+    problem = problem_file("poisson")
+    network, ansatz = fitted(chebyshev(5), problem), impose(problem)
+
+    def points(stage: kp.Stage, seed: int) -> np.ndarray:
+        return assemble(problem, network, ansatz, stage, seed, None).blocks[0].points.x
+
+    sobol, grid = kp.Stage(points=64), kp.Stage(points=64, sampling="grid")
+    np.testing.assert_array_equal(points(sobol, 1), points(sobol, 1))
+    assert (points(sobol, 1) != points(sobol, 2)).any()
+    np.testing.assert_array_equal(points(grid, 1), points(dataclasses.replace(grid, iterations=3), 2))
