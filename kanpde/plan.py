@@ -175,9 +175,9 @@ def _check_smoothness(network: Network, problem: Problem) -> None:
             )
 
 
-def point_count(network: Trainable, stage: Stage) -> int:
-    """Interior points of a stage."""
-    return stage.points or max(LEAST_POINTS, round(POINTS_PER_PARAMETER * network.n_parameters))
+def point_count(network: Trainable, stage: Stage, density: float = POINTS_PER_PARAMETER) -> int:
+    """Interior points of a stage: the user's, or `density` for each parameter."""
+    return stage.points or max(LEAST_POINTS, round(density * network.n_parameters))
 
 
 def blocks(
@@ -219,9 +219,10 @@ def assemble(
     seed: int,
     weights: Sequence[float] | None,
     memory: int = MEMORY,
+    density: float = POINTS_PER_PARAMETER,
 ) -> ResidualSystem:
     """The residual system of a stage; conditions are balanced unless the user gave weights."""
-    parts = blocks(problem, ansatz, point_count(network, stage), seed, stage.sampling, weights or ())
+    parts = blocks(problem, ansatz, point_count(network, stage, density), seed, stage.sampling, weights or ())
     system = ResidualSystem(parts, network, ansatz, memory)
     return system if weights is not None else balanced(system, network.theta)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import math
 import time
@@ -17,7 +18,7 @@ from kanpde.estimate import Estimator, TrainedField
 from kanpde.field import Ansatz
 from kanpde.network import Network, Trainable, widened
 from kanpde.optim import LevenbergMarquardt, State, Status
-from kanpde.plan import CANDIDATES, Ladder, Stage, assemble
+from kanpde.plan import CANDIDATES, POINTS_PER_PARAMETER, Ladder, Stage, assemble
 from kanpde.problem import Problem
 from kanpde.record import SAFETY
 from kanpde.references.correction import DefectEstimate
@@ -29,6 +30,9 @@ PATIENCE = (8, 1.5)  # the loss must fall by this factor over so many steps, or 
 LAST_PATIENCE = (25, 1.1)  # the same where no finer stage follows
 CHECK = 20  # steps between estimates while the ratio of error to residual is unknown
 AFRESH = 1e-6  # damping after a stage in which no step helped any more
+OVERFIT = 10.0  # by this factor the residual may rise at new points; beyond, the points were too few
+MOST_POINTS = 12.0  # points a parameter that the driver goes up to
+SETBACK = 2.0  # a stage whose estimate is this much worse than the best is given up
 REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
 
 Row = dict[str, Any]
@@ -82,11 +86,14 @@ class Run:
     checkpoint: Callable[[Progress], None] | None = None
     started: float = field(default_factory=time.perf_counter)
     ratio: float = math.inf
+    best: tuple[Trainable, DefectEstimate] | None = None
 
     def __post_init__(self) -> None:
-        """The estimator keeps its factorisations for the whole run."""
+        """The estimator keeps its factorisations for the whole run; a resumed run its density of points."""
         self.estimator = Estimator(self.problem)
         self.before = self.progress.seconds
+        rows = self.progress.history
+        self.density = float(rows[-1]["density"]) if rows else POINTS_PER_PARAMETER
 
     @property
     def seconds(self) -> float:
@@ -133,10 +140,12 @@ class Run:
                     self.checkpoint(self.progress)
             if self.progress.estimate is None and self.progress.history:
                 self._estimated(self.progress.history[-1]["loss"])
+            self._settle()
             status = self._verdict()
         except KeyboardInterrupt:
             status = "interrupted"
             self._estimate_again()
+            self._settle()
         self.progress = dataclasses.replace(self.progress, status=status, seconds=self.seconds)
         return self.progress
 
@@ -178,16 +187,28 @@ class Run:
 
     def _system(self, network: Trainable, stage: Stage) -> ResidualSystem:
         seed = self.wishes.seed + 1000 * self.progress.stage
-        return assemble(self.problem, network, self.ansatz, stage, seed, self.wishes.weights, self.wishes.memory)
+        wishes = self.wishes
+        return assemble(self.problem, network, self.ansatz, stage, seed, wishes.weights, wishes.memory, self.density)
+
+    def _sufficient(self, network: Trainable, stage: Stage) -> ResidualSystem:
+        """The system of a stage; with more points where new ones show that the last stage had too few."""
+        system = self._system(network, stage)
+        if not self.progress.history or stage.points is not None:
+            return system
+        surprise = float(system.residual(network.theta).norm())
+        if surprise > OVERFIT * self.progress.history[-1]["residual"] and self.density < MOST_POINTS:
+            self.density *= 2.0
+            return self._system(network, stage)
+        return system
 
     def _stage(self, stage: Stage) -> None:
         k, network = self.progress.stage, self._grown(stage)
         self.progress = dataclasses.replace(self.progress, network=network)
-        system = self._system(network, stage)
+        system = self._sufficient(network, stage)
         patience = LAST_PATIENCE if self._last else PATIENCE
         engine = stage.engine
         damped = isinstance(engine, LevenbergMarquardt)
-        if isinstance(engine, LevenbergMarquardt):
+        if isinstance(engine, LevenbergMarquardt) and isinstance(stage.optimizer, str):
             engine = dataclasses.replace(engine, damping=self.progress.damping)
         state = engine.init(system, network.theta)
         if state.status is Status.NOT_FINITE:
@@ -205,6 +226,25 @@ class Run:
             self._estimated(state.loss)
         damping = _reopened(state) if damped else self.progress.damping
         self.progress = dataclasses.replace(self.progress, stage=k + (not self.late), damping=damping)
+        if isinstance(self.stages, Ladder):
+            self._retreat()
+
+    def _retreat(self) -> None:
+        """Gives up a stage that made things worse; the next one begins where the best ended, with more points."""
+        now = self._last_estimate()
+        if self.best is None or now is None or self.density >= MOST_POINTS:
+            return
+        network, estimate = self.best
+        if estimate.relative is not None and now > SETBACK * estimate.relative:
+            self.density *= 2.0
+            self.progress = dataclasses.replace(self.progress, network=copy.deepcopy(network), estimate=estimate)
+
+    def _settle(self) -> None:
+        """The network with the best trusted estimate is what the run returns."""
+        now = self._last_estimate()
+        if self.best is not None and (now is None or self.best[1].relative != now):
+            network, estimate = self.best
+            self.progress = dataclasses.replace(self.progress, network=network, estimate=estimate)
 
     def _worth_estimating(self, loss: float, steps: int) -> bool:
         """Whether the residual foretells an error below the tolerance; now and then where no estimate says how."""
@@ -230,6 +270,7 @@ class Run:
             "damping": float(state.damping),
             "parameters": network.n_parameters,
             "nodes": sum(layer.outputs for layer in network.layers),
+            "density": self.density,
             "seconds": self.seconds,
             "estimate": self._last_estimate(),
             "message": "" if state.status is Status.RUNNING else state.status.value,
@@ -252,10 +293,10 @@ class Run:
         """Estimates the error now; True where that ends the run. Keeps error / residual to foresee the next one."""
         estimate = self.estimator(TrainedField(self.progress.network, self.ansatz))
         self.progress = dataclasses.replace(self.progress, estimate=estimate)
-        if estimate is not None and estimate.trusted and estimate.relative is not None and loss > 0:
-            self.ratio = estimate.relative / math.sqrt(2 * loss)
-        else:
-            self.ratio = math.inf
+        now = self._last_estimate()
+        self.ratio = now / math.sqrt(2 * loss) if now is not None and loss > 0 else math.inf
+        if estimate is not None and now is not None and (self.best is None or now < (self.best[1].relative or 0.0)):
+            self.best = copy.deepcopy(self.progress.network), estimate
         return self.converged
 
     def _estimate_again(self) -> None:

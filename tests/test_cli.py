@@ -306,7 +306,7 @@ def test_resume_starts_from_the_state_and_removes_it(solver: FakeSolver, file: P
     ("text", "words"),
     [
         ("x = 1\n", "defines no `problem`"),
-        ("problem = 'poisson'\n", "`problem` is a str"),
+        ("problem = 'poisson'\n", "`problem` is of type str"),
         ("x = 1\n\nproblem = x / 0\n", "case.py:3: ZeroDivisionError: division by zero"),
         ("x = (1,\n", "case.py:1: SyntaxError: "),
         ("import no_such_module\n", "case.py:1: ModuleNotFoundError: No module named 'no_such_module'"),

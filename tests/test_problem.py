@@ -458,3 +458,9 @@ def test_dimensions_and_orders_are_open() -> None:
     mixed = u.diff(x, 4, y, 2)
     high = kp.Problem(SQUARE, sp.Eq(mixed + u, 2 * sp.exp(x + y)), [kp.Periodic(u, x), kp.Periodic(u, y)])
     assert high.order == 6
+
+
+def test_a_coefficient_that_jumps_is_warned_about() -> None:
+    jump = sp.Piecewise((1, x < 0), (4, True))
+    with pytest.warns(ProblemWarning, match="piece by piece"):
+        kp.Problem(kp.Box({x: (-1, 1), y: (-1, 1)}), sp.Eq(kp.divergence(jump * kp.gradient(u)), 1), kp.Dirichlet(u, 0))

@@ -27,7 +27,9 @@ def load_problem(path: Path) -> Problem:
     if "problem" not in names:
         raise ProblemError(f"{path} defines no `problem`. Add problem = kanpde.Problem(...) at the top level.")
     if not isinstance(names["problem"], Problem):
-        raise ProblemError(f"{path}: `problem` is of type {type(names['problem']).__name__}; make it a kanpde.Problem(...).")
+        raise ProblemError(
+            f"{path}: `problem` is of type {type(names['problem']).__name__}; make it a kanpde.Problem(...)."
+        )
     return names["problem"]
 
 

@@ -86,12 +86,26 @@ def check_sides(problem: Statement) -> Iterator[str]:
                 yield from _check_axis(problem, i, axis)
 
 
+def check_jumps(problem: Statement) -> Iterator[str]:
+    """A coefficient of a highest derivative that jumps: the derivative of the flux is taken piece by piece."""
+    for operator in problem.operators:
+        leading = [
+            g for g, v in zip(operator.gradient, operator.jet, strict=True) if sum(v.derivative) == operator.order
+        ]
+        if operator.order > 1 and any(g.atoms(sp.Piecewise, sp.Heaviside, sp.sign) for g in leading):
+            yield (
+                "a coefficient of the highest derivatives is defined piece by piece; if it jumps, the flux condition "
+                "at the jump is not seen and the result is wrong: smooth it, for instance with tanh."
+            )
+
+
 CHECKS: tuple[Callable[[Statement], Iterator[str]], ...] = (
     check_count,
     check_finite,
     check_initial,
     check_constrained,
     check_sides,
+    check_jumps,
     check_exact,
 )
 

@@ -17,6 +17,7 @@ from kanpde.lifting import impose
 from kanpde.network import Network, Trainable, restarted
 from kanpde.plan import Ladder, Stage, check_weights, default_network, fitted
 from kanpde.problem import Problem
+from kanpde.residuals import MEMORY
 from kanpde.solution.files import load, progress_of, saved, solution_of
 from kanpde.solution.solution import Solution
 from kanpde.training import Progress, Row, Run, Wishes
@@ -40,6 +41,7 @@ def solve(
     device: str | torch.device | None = None,
     weights: Sequence[float] | None = None,
     callback: Callable[[Row], None] | None = None,
+    memory: int = MEMORY,
 ) -> Solution:
     """Solves a problem to a relative L2 accuracy, or says why it could not.
 
@@ -58,6 +60,7 @@ def solve(
         device: "cpu" or a CUDA device.
         weights: one positive factor for each soft condition, instead of balancing.
         callback: called once an iteration with a dictionary of plain values.
+        memory: bytes for the Jacobian and its tables; a larger system is accumulated in blocks, never kept whole.
 
     Returns:
         The solution, converged or not; `status` says which and why. Ctrl-C keeps what was reached.
@@ -76,7 +79,7 @@ def solve(
     candidates = _candidates(problem, network, earlier or initial_guess, seed, device)
     start = Progress(candidates[0]) if earlier is None else _continued(earlier, candidates[0])
     chosen = tuple(stages) if stages is not None else Ladder()
-    wishes = Wishes(rtol, seed, max_seconds, weights)
+    wishes = Wishes(rtol, seed, max_seconds, weights, memory=memory)
     run = Run(problem, ansatz, chosen, wishes, start, _announcer(progress, callback), started=started)
     if checkpoint is not None:
         check_writable(checkpoint)
