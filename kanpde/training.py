@@ -145,7 +145,7 @@ class Run:
         except KeyboardInterrupt:
             status = "interrupted"
             self._estimate_again()
-            self._settle()
+            self._settle(SETBACK)
         self.progress = dataclasses.replace(self.progress, status=status, seconds=self.seconds)
         return self.progress
 
@@ -239,10 +239,10 @@ class Run:
             self.density *= 2.0
             self.progress = dataclasses.replace(self.progress, network=copy.deepcopy(network), estimate=estimate)
 
-    def _settle(self) -> None:
-        """The network with the best trusted estimate is what the run returns."""
+    def _settle(self, margin: float = 1.0) -> None:
+        """The network with the best trusted estimate is what the run returns, unless the last is within a margin."""
         now = self._last_estimate()
-        if self.best is not None and (now is None or self.best[1].relative != now):
+        if self.best is not None and (now is None or now > margin * (self.best[1].relative or 0.0)):
             network, estimate = self.best
             self.progress = dataclasses.replace(self.progress, network=network, estimate=estimate)
 
