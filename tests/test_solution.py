@@ -229,6 +229,9 @@ def covered(mesh: meshio.Mesh) -> float:
     corners = mesh.points[block.data]
     neighbours = {"line": (1,), "quad": (1, 3), "hexahedron": (1, 3, 4)}[block.type]
     edges = np.stack([corners[:, k] - corners[:, 0] for k in neighbours], axis=1)[:, :, : len(neighbours)]
+    for base in (0, 4)[: 1 if block.type == "quad" else 2] if block.type != "line" else ():
+        a, b, c, d = (corners[:, base + k] for k in range(4))
+        np.testing.assert_allclose(c - b, d - a, atol=1e-12, err_msg="corners go around a face")
     return float(np.linalg.det(edges).sum())
 
 

@@ -166,6 +166,7 @@ def test_an_interrupted_run_goes_on(iteration: int, tmp_path: Path) -> None:
     assert second.converged
     assert second.relative_l2 <= 1e-5
     assert rows[0]["iteration"] == iteration + 1
+    assert rows[0]["parameters"] == first.history[-1]["parameters"]
     assert rows[0]["loss"] < 1.01 * first.history[-1]["loss"]
     assert second.history[:iteration] == first.history
     assert second.seconds > first.seconds + rows[-1]["seconds"] - rows[0]["seconds"]
@@ -204,6 +205,13 @@ def test_time_that_ran_out_is_given_anew(tmp_path: Path) -> None:
     second = kp.solve(problem_file("poisson_robin"), **wish, max_seconds=300.0, resume=True)
     assert second.converged
     assert second.iterations > first.iterations
+
+
+def test_the_last_stage_goes_on_where_time_ran_out(tmp_path: Path) -> None:
+    wish = {"stages": [kp.Stage(iterations=100)], "checkpoint": tmp_path / "c.h5", "rtol": 1e-3}
+    first = kp.solve(problem_file("poisson"), **wish, max_seconds=1e-3)
+    assert first.iterations == 1
+    assert kp.solve(problem_file("poisson"), **wish, resume=True).converged
 
 
 def test_a_finished_run_is_returned_as_it_is(tmp_path: Path) -> None:
