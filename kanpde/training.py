@@ -87,6 +87,8 @@ class Run:
     started: float = field(default_factory=time.perf_counter)
     ratio: float = math.inf
     best: tuple[Trainable, DefectEstimate] | None = None
+    spare: list[Trainable] = field(default_factory=list)
+    doubtful: list[tuple[float, Trainable]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """The estimator keeps its factorisations for the whole run; a resumed run its density of points."""
@@ -151,7 +153,7 @@ class Run:
 
     def _scout(self, candidates: Sequence[Trainable]) -> None:
         """A few coarse steps from several starts: final errors vary ten-thousand-fold with the seed."""
-        best, lowest, stage = candidates[0], math.inf, self._following()
+        stage, results = self._following(), []
         if stage is None:
             return
         for network in candidates:
@@ -161,10 +163,12 @@ class Run:
                 if state.status is not Status.RUNNING or self.late:
                     break
                 state = stage.engine.step(system, state)
-            if state.loss < lowest:
+            if math.isfinite(state.loss):
                 network.set_theta(state.theta)
-                best, lowest = network, state.loss
-        self.progress = dataclasses.replace(self.progress, network=best)
+                results.append((state.loss, network))
+        ranked = [network for _, network in sorted(results, key=lambda result: result[0])] or list(candidates)
+        self.progress = dataclasses.replace(self.progress, network=ranked[0])
+        self.spare = ranked[1:]
 
     def _following(self) -> Stage | None:
         """The stage that comes now: the user's next one, or what the ladder makes of the run so far."""
@@ -228,6 +232,19 @@ class Run:
         self.progress = dataclasses.replace(self.progress, stage=k + (not self.late), damping=damping)
         if isinstance(self.stages, Ladder):
             self._retreat()
+            self._reconsider(state.loss)
+
+    def _reconsider(self, loss: float) -> None:
+        """No trusted estimate after the first stage: the residual is steep somewhere between points. Another start."""
+        estimate = self.progress.estimate
+        if self.progress.stage != 1 or estimate is None or estimate.trusted:
+            return
+        self.doubtful.append((loss, self.progress.network))
+        if self.spare:
+            self.progress = dataclasses.replace(self.progress, network=self.spare.pop(0), stage=0, damping=1e-3)
+        else:
+            network = min(self.doubtful, key=lambda result: result[0])[1]
+            self.progress = dataclasses.replace(self.progress, network=network)
 
     def _retreat(self) -> None:
         """Gives up a stage that made things worse; the next one begins where the best ended, with more points."""
