@@ -96,6 +96,7 @@ class Run:
         self.before = self.progress.seconds
         rows = self.progress.history
         self.density = float(rows[-1]["density"]) if rows else POINTS_PER_PARAMETER
+        self.expected = float(rows[-1]["residual"]) if rows else math.inf
 
     @property
     def seconds(self) -> float:
@@ -197,10 +198,10 @@ class Run:
     def _sufficient(self, network: Trainable, stage: Stage) -> ResidualSystem:
         """The system of a stage; with more points where new ones show that the last stage had too few."""
         system = self._system(network, stage)
-        if not self.progress.history or stage.points is not None:
+        if math.isinf(self.expected) or stage.points is not None:
             return system
         surprise = float(system.residual(network.theta).norm())
-        if surprise > OVERFIT * self.progress.history[-1]["residual"] and self.density < MOST_POINTS:
+        if surprise > OVERFIT * self.expected and self.density < MOST_POINTS:
             self.density *= 2.0
             return self._system(network, stage)
         return system
@@ -230,6 +231,7 @@ class Run:
             self._estimated(state.loss)
         damping = _reopened(state) if damped else self.progress.damping
         self.progress = dataclasses.replace(self.progress, stage=k + (not self.late), damping=damping)
+        self.expected = math.sqrt(2 * state.loss)
         if isinstance(self.stages, Ladder):
             self._retreat()
             self._reconsider(state.loss)
@@ -240,6 +242,7 @@ class Run:
         if self.progress.stage != 1 or estimate is None or estimate.trusted:
             return
         self.doubtful.append((loss, self.progress.network))
+        self.expected = math.inf
         if self.spare:
             self.progress = dataclasses.replace(self.progress, network=self.spare.pop(0), stage=0, damping=1e-3)
         else:
@@ -253,7 +256,7 @@ class Run:
             return
         network, estimate = self.best
         if estimate.relative is not None and now > SETBACK * estimate.relative:
-            self.density *= 2.0
+            self.density, self.expected = 2.0 * self.density, math.inf
             self.progress = dataclasses.replace(self.progress, network=copy.deepcopy(network), estimate=estimate)
 
     def _settle(self, margin: float = 1.0) -> None:

@@ -1,0 +1,123 @@
+"""The driver's judgement: which network a run returns, when it takes another start, and when it takes more points."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+import cases
+import numpy as np
+import pytest
+
+import kanpde as kp
+from kanpde import training
+from kanpde.estimate import TrainedField
+from kanpde.references import DefectEstimate
+from kanpde.training import MOST_POINTS, Estimator
+
+
+class Judge(Estimator):
+    """An estimator that gives its true verdicts, except where the test has another one."""
+
+    verdicts: Sequence[float | None] = ()
+    seen: list[np.ndarray]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Judge.seen = []
+
+    def __call__(self, field: TrainedField) -> DefectEstimate | None:
+        estimate = super().__call__(field)
+        assert estimate is not None
+        k = len(Judge.seen)
+        Judge.seen.append(field.network.theta.numpy().copy())
+        if k >= len(Judge.verdicts):
+            return estimate
+        verdict = Judge.verdicts[k]
+        if verdict is None:
+            return dataclasses.replace(estimate, trusted=False, reason="as the test wishes")
+        return dataclasses.replace(estimate, trusted=True, relative=verdict)
+
+
+@pytest.fixture
+def judge(monkeypatch: pytest.MonkeyPatch) -> type[Judge]:
+    monkeypatch.setattr(training, "Estimator", Judge)
+    monkeypatch.setattr(Judge, "verdicts", ())
+    return Judge
+
+
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Estimates come at the end of stages only."""
+    monkeypatch.setattr(training, "CHECK", 10**9)
+
+
+def test_the_best_trusted_network_is_returned(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+    short(monkeypatch)
+    judge.verdicts = [1e-3, 1e-4, 5e-4]
+    stages = [kp.Stage(iterations=3), kp.Stage(iterations=3), kp.Stage(iterations=3)]
+    solution = kp.solve(cases.load("poisson"), 1e-9, stages=stages)
+    assert solution.error_estimate == 1e-4
+    np.testing.assert_array_equal(solution.record.theta, judge.seen[1])
+    assert not np.array_equal(judge.seen[2], judge.seen[1])
+
+
+def test_an_untrusted_end_does_not_hide_an_earlier_estimate(
+    judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short(monkeypatch)
+    judge.verdicts = [1e-3, None]
+    solution = kp.solve(cases.load("poisson"), 1e-9, stages=[kp.Stage(iterations=3), kp.Stage(iterations=3)])
+    assert solution.error_estimate == 1e-3
+    np.testing.assert_array_equal(solution.record.theta, judge.seen[0])
+
+
+def test_another_start_where_the_first_stage_cannot_be_trusted(
+    judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short(monkeypatch)
+    judge.verdicts = [None]
+    solution = kp.solve(cases.load("poisson"), 1e-4)
+    assert solution.converged
+    parameters = {row["parameters"] for row in solution.history if row["stage"] == 0}
+    losses = [row["loss"] for row in solution.history if row["stage"] == 0]
+    assert len(parameters) == 1
+    assert any(after > 1.5 * before for before, after in itertools.pairwise(losses))
+
+
+def test_all_starts_in_doubt_leave_the_one_with_the_smallest_loss(
+    judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short(monkeypatch)
+    judge.verdicts = [None, None, None]
+    solution = kp.solve(cases.load("poisson"), 1e-5, max_seconds=60)
+    ends = [
+        row["loss"]
+        for row, later in itertools.pairwise(solution.history)
+        if row["stage"] == 0 and (later["stage"] == 1 or later["loss"] > 1.5 * row["loss"])
+    ]
+    first = next(row for row in solution.history if row["stage"] == 1)
+    assert first["loss"] <= 2.0 * min(ends)
+
+
+def test_a_setback_is_given_up_with_more_points(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+    short(monkeypatch)
+    judge.verdicts = [1e-4, 1e-2]
+    solution = kp.solve(cases.load("poisson"), 1e-8, max_seconds=60)
+    rows = {row["stage"]: row for row in solution.history}
+    assert rows[1]["density"] == 3.0
+    assert rows[2]["density"] == 6.0
+    assert rows[2]["parameters"] == rows[1]["parameters"]
+
+
+def test_points_double_where_new_ones_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "OVERFIT", 1e-9)
+    short(monkeypatch)
+    solution = kp.solve(cases.load("poisson"), 1e-12, stages=[kp.Stage(iterations=3)] * 4)
+    densities = [row["density"] for row in solution.history[::3]]
+    assert densities == [3.0, 6.0, 12.0, 12.0]
+    assert densities[-1] == MOST_POINTS
+
+
+def test_given_points_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "OVERFIT", 1e-9)
+    solution = kp.solve(cases.load("poisson"), 1e-12, stages=[kp.Stage(points=500, iterations=3)] * 2)
+    assert {row["density"] for row in solution.history} == {3.0}
