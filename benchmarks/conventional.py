@@ -309,7 +309,7 @@ def differences(problem: Problem, order: int, nodes: int) -> Measured:
 def _differences(problem: Problem, order: int, nodes: int) -> GridFunction:
     grid = Grid(tuple(DifferenceAxis(np.linspace(a, b, nodes), order) for a, b in problem.domain.bounds.tolist()))
     state = solve_on_grid(layout(problem, grid), None, 1e-10).state
-    names = tuple(u.func.__name__ for u in problem.unknowns)
+    names = tuple(u.func.__name__ for u in problem.fields)
     values = np.ascontiguousarray(np.moveaxis(state.reshape(-1, *grid.shape), 0, -1))
     return GridFunction(grid, values, names, tuple(map(str, problem.coordinates)), order)
 

@@ -42,7 +42,7 @@ def impose(problem: Problem, exact: bool | None = None) -> Ansatz:
         exact: None to decide by dimension and data, False for soft rows throughout, True to ask for all that fit.
     """
     coordinates = problem.coordinates
-    count = len(problem.unknowns)
+    count = len(problem.fields)
     lifts, factors, imposed = [sp.S.Zero] * count, [sp.S.One] * count, []
     wanted = exact if exact is not None else len(coordinates) <= LARGEST_DIMENSION
     for unknown in range(count if wanted else 0):

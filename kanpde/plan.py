@@ -69,7 +69,7 @@ def default_network(problem: Problem, seed: int) -> Network:
 
     The products (KAN 2.0) make separable parts cheap, the sums what is left; measured in docs/numerics.md.
     """
-    d, c = len(problem.coordinates), len(problem.unknowns)
+    d, c = len(problem.coordinates), len(problem.fields)
     if d == 1:
         return KAN([1, c], "chebyshev", degree=LINE_LADDER[0], seed=seed)
     width = 3 + c
@@ -148,7 +148,7 @@ def fitted(network: torch.nn.Module, problem: Problem) -> Trainable:
     Raises:
         ProblemError: wrong numbers of inputs or outputs, or edges too rough for the order of the equations.
     """
-    d, c = len(problem.coordinates), len(problem.unknowns)
+    d, c = len(problem.coordinates), len(problem.fields)
     own = network if isinstance(network, Network) else ModuleNetwork(network, d)
     if (own.inputs, own.outputs) != (d, c):
         raise ProblemError(

@@ -101,6 +101,11 @@ class Box(Domain):
         return tuple(interval.symbol for interval in self.intervals)
 
     @property
+    def is_box(self) -> bool:
+        """A box is one."""
+        return True
+
+    @property
     def time(self) -> None:
         """A box has no time; multiply it by `Time`."""
         return None
@@ -166,6 +171,11 @@ class Product(Domain):
     def space(self) -> tuple[sp.Symbol, ...]:
         """The coordinates of the spatial domain."""
         return self.factor.space
+
+    @property
+    def is_box(self) -> bool:
+        """Whether space is a box."""
+        return self.factor.is_box
 
     @property
     def time(self) -> sp.Symbol | None:

@@ -79,6 +79,11 @@ class Domain(abc.ABC):
         return len(self.coordinates)
 
     @property
+    def is_box(self) -> bool:
+        """Whether space is a box, so that grids fit the whole domain."""
+        return False
+
+    @property
     def measure(self) -> float:
         """Length, area, volume, ..., times the durations."""
         return sum(piece.measure for piece in self.interior_pieces())

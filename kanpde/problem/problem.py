@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..domain import Domain
+from ..domain import Domain, Region
 from ..errors import ProblemError, ProblemWarning
 from ..expression import Parameter, Program, as_expression
 from ..operator import DifferentialOperator, JetVariable, Scope, compile_operator, real_twins, unknowns_of
@@ -101,6 +101,20 @@ class Problem:
     def coordinates(self) -> tuple[sp.Symbol, ...]:
         """Space, time, parameters of a family: the columns of points."""
         return self.domain.coordinates
+
+    @property
+    def fields(self) -> tuple[AppliedUndef, ...]:
+        """The real, smooth functions that numerics solves for; `readout` makes the unknowns of them."""
+        return self.unknowns
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Where each equation holds."""
+        return (self.domain.interior,) * len(self.operators)
+
+    def readout(self, points: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The unknowns (n, c) at points (n, d) from values of the fields (n, m)."""
+        return values
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -77,7 +77,7 @@ class _Level:
         problem = self.collocation.problem
         values, _, solver = self.collocation.solve(base, None, TOLERANCES, self.solver)
         self.solver = solver if problem.is_linear else None
-        unknowns = tuple(u.func.__name__ for u in problem.unknowns)
+        unknowns = tuple(u.func.__name__ for u in problem.fields)
         return GridFunction(self.collocation.grid, values, unknowns, tuple(map(str, problem.coordinates)))
 
 
@@ -188,7 +188,7 @@ class DefectSolver:
             self._levels[shape] = _Level(SpectralGrid(self.problem, shape))
         level = self._levels[shape]
         base, grid = level.sampled(jet), level.collocation.grid
-        values = [base[JetVariable(c, (0,) * len(shape))] for c in range(len(self.problem.unknowns))]
+        values = [base[JetVariable(c, (0,) * len(shape))] for c in range(len(self.problem.fields))]
         field_ = np.stack(values, axis=-1).reshape(*shape, -1)
         residuals = tuple(
             evaluate(operator, grid.points, np.array([base[v] for v in operator.jet]).reshape(-1, grid.size), None)[0]

@@ -83,7 +83,7 @@ class Layout:
     @property
     def n_unknowns(self) -> int:
         """Number of unknown functions."""
-        return len(self.problem.unknowns)
+        return len(self.problem.fields)
 
     @property
     def size(self) -> int:
@@ -123,7 +123,7 @@ class Layout:
 
 def equation_of_unknown(problem: Problem) -> list[int]:
     """The equation whose rows belong to each unknown: an assignment that prefers the highest derivatives."""
-    operators, n = problem.operators, len(problem.unknowns)
+    operators, n = problem.operators, len(problem.fields)
     if len(operators) != n:
         raise ProblemError(
             f"{problem.name} has {len(operators)} equations for {n} unknowns; a grid needs as many as unknowns."
@@ -216,7 +216,7 @@ def layout(problem: Problem, grid: Grid) -> Layout:
         key=lambda k: rank_of_condition(problem.conditions[k]),
     )
     blocks: list[Rows] = []
-    for unknown in range(len(problem.unknowns)):
+    for unknown in range(len(problem.fields)):
         own = [k for k in order if unknown_of_condition(problem.conditions[k]) == unknown]
         candidates, pins = _claim(problem, grid, own)
         blocks += _condition_rows(problem, grid, unknown, candidates)

@@ -40,7 +40,7 @@ def time_orders(problem: Problem) -> list[int]:
     k = time_position(problem)
     return [
         max((alpha[k] for operator in problem.operators for alpha in operator.derivatives(c)), default=0)
-        for c in range(len(problem.unknowns))
+        for c in range(len(problem.fields))
     ]
 
 
@@ -165,6 +165,6 @@ def _initial_condition(problem: Problem, unknown: int, times: int) -> CompiledCo
     for condition in problem.conditions:
         if condition.kind == "initial" and condition.target == wanted:
             return condition
-    u = problem.unknowns[unknown]
+    u = problem.fields[unknown]
     name = f"{u.func.__name__}.diff({problem.domain.time}, {times})" if times else u.func.__name__
     raise ProblemError(f"{problem.name} needs an initial value of order {times}: add Initial({name}, value).")

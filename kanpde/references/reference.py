@@ -106,7 +106,7 @@ def _periodic(problem: Problem) -> set[int]:
 
 def _function(problem: Problem, grid: Grid, values: Array, order: Order, tolerance: float) -> GridFunction:
     """Values (c, *shape) as a grid function."""
-    names = tuple(u.func.__name__ for u in problem.unknowns)
+    names = tuple(u.func.__name__ for u in problem.fields)
     stacked = np.ascontiguousarray(np.moveaxis(values, 0, -1))
     return GridFunction(grid, stacked, names, tuple(map(str, problem.coordinates)), order, tolerance=tolerance)
 

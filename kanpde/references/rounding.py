@@ -44,7 +44,7 @@ def gain(problem: Problem, fields: Sequence[CheckedField]) -> float:
     collocation = SpectralGrid(problem, (GAIN_NODES[dimension],) * dimension)
     points = collocation.grid.points
     jet = dict(zip(collocation.variables, _sampled(fields[0].jet, points, collocation.variables), strict=True))
-    source = np.ones((len(problem.unknowns), len(points)))
+    source = np.ones((len(problem.fields), len(points)))
     largest = 0.0
     for _ in range(GAIN_STEPS):
         response = collocation.respond(jet, source)
@@ -66,7 +66,7 @@ def pointwise(problem: Problem, jet: Jet) -> tuple[float, float] | None:
     Raises:
         ProblemError: ∂F/∂u is singular.
     """
-    bounds, n = problem.domain.bounds, len(problem.unknowns)
+    bounds, n = problem.domain.bounds, len(problem.fields)
     points = bounds[:, 0] + np.ptp(bounds, axis=1) * sobol(problem.domain.dimension, 2 * N_POINTWISE)
     variables = [JetVariable(c, (0,) * problem.domain.dimension) for c in range(n)]
     values = _sampled(jet, points, variables)

@@ -74,7 +74,7 @@ class SpectralGrid:
     @cached_property
     def variables(self) -> tuple[JetVariable, ...]:
         """What a field must be differentiated to: the jet of all rows, the initial conditions and the values."""
-        values = {JetVariable(c, (0,) * len(self.shape)) for c in range(len(self.problem.unknowns))}
+        values = {JetVariable(c, (0,) * len(self.shape)) for c in range(len(self.problem.fields))}
         initial = {v for c in self.problem.conditions if c.kind == "initial" for v in c.operator.jet}
         return tuple(sorted(values | initial | set(jet_variables(self.rows))))
 
