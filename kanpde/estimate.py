@@ -44,7 +44,8 @@ class TrainedField:
 
     def _channels(self, points: np.ndarray, derivatives: DerivativeSet) -> np.ndarray:
         x = torch.as_tensor(points, dtype=self.network.dtype, device=self.network.device)
-        sweep = self.network.sweep(self.network.prepare(x, derivatives), derivatives)
+        prepared = self.ansatz.prepare(self.network, x, derivatives)
+        sweep = self.network.sweep(prepared, derivatives, reverse=False)
         return self.ansatz.frame(x, derivatives).constrain(sweep.output).cpu().numpy()
 
 

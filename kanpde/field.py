@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -86,16 +86,28 @@ class Ansatz:
         lift: g, one expression an unknown; zero where nothing is imposed.
         factor: b, one expression an unknown; one where nothing is imposed.
         imposed: which conditions of the problem are kept exactly, by position.
+        features: what the network is a function of, by default the coordinates: polar ones around a hole, say.
     """
 
     lift: SymbolicField
     factor: SymbolicField
     imposed: tuple[int, ...] = ()
+    features: SymbolicField | None = None
 
     @property
     def trivial(self) -> bool:
         """Whether u = N."""
         return self.lift.is_zero and self.factor.is_one
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs of the network."""
+        return len(self.lift.coordinates if self.features is None else self.features.expressions)
+
+    def prepare(self, network: Any, points: Tensor, derivatives: DerivativeSet) -> Any:
+        """What the network can compute at fixed points (n, d) before its coefficients are known."""
+        inputs = None if self.features is None else self.features.jet(points, derivatives)
+        return network.prepare(points, derivatives, inputs)
 
     def frame(self, points: Tensor, derivatives: DerivativeSet) -> Frame:
         """The jets of g and b at fixed points (n, d), computed once."""

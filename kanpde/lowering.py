@@ -39,10 +39,15 @@ class Lowered:
         return tuple(sp.diff(self.expression, symbol) for symbol in self.symbols)
 
     @cached_property
+    def parameter_gradient(self) -> tuple[sp.Expr, ...]:
+        """∂F/∂κ, one for each unknown scalar of the operator."""
+        return tuple(sp.diff(self.expression, parameter) for parameter in self.operator.parameters)
+
+    @cached_property
     def program(self) -> Program:
-        """(F, *gradient) of coordinates, normal, channels."""
-        arguments = (*self.operator.coordinates, *self.operator.normal, *self.symbols)
-        return Program.compile((self.expression, *self.gradient), arguments)
+        """(F, *gradient, *parameter_gradient) of coordinates, normal, channels, unknown scalars."""
+        arguments = (*self.operator.coordinates, *self.operator.normal, *self.symbols, *self.operator.parameters)
+        return Program.compile((self.expression, *self.gradient, *self.parameter_gradient), arguments)
 
 
 @lru_cache(maxsize=128)  # a user's own loop lowers the same operators in every iteration

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.collocation import RULES, collocate
+from kanpde.collocation import RULES, PointSet, collocate
+from kanpde.domain import Product, halton
 from kanpde.errors import ProblemError
+from kanpde.expression import Program
 from kanpde.field import Ansatz
 from kanpde.lowering import lower
 from kanpde.network import KAN, ModuleNetwork, Network, Trainable, with_bounds, with_periodic
 from kanpde.network.basis import Basis, Chebyshev
 from kanpde.optim import LBFGS, Adam, LevenbergMarquardt, Optimizer
-from kanpde.problem import Problem
+from kanpde.problem import CompiledCondition, Problem
 from kanpde.residuals import MEMORY, Block, ResidualSystem
 
 OPTIMIZERS: dict[str, Optimizer] = {"lm": LevenbergMarquardt(), "lbfgs": LBFGS(), "adam": Adam()}
@@ -27,6 +29,11 @@ LADDER = (5, 8, 12, 16, 20, 25, 30, 36, 42, 48, 56, 64)  # degrees of the defaul
 LINE_LADDER = (12, 24, 48, 96, 192, 384)  # the same in one dimension, where the network is one edge
 WORTHWHILE = 3.0  # finer edges must lower the residual by this factor, or nodes are added
 CANDIDATES = 3  # seeds tried at the coarse level
+FEWEST = 50  # points in a region with equations of its own
+OBSERVED = 1e-3  # size of all measurements' rows together, in units of their error
+INSTANTS = 24  # at which an integral condition holds where the domain has a time or parameters
+RULE_NODES = {1: 64, 2: 24, 3: 12}  # quadrature nodes along each axis of an integral condition
+RULE_POINTS = 400  # the same on parts of the boundary
 
 
 @dataclass(frozen=True)
@@ -183,32 +190,107 @@ def point_count(network: Trainable, stage: Stage, density: float = POINTS_PER_PA
 def blocks(
     problem: Problem, ansatz: Ansatz, count: int, seed: int, rule: str = "sobol", weights: Sequence[float] = ()
 ) -> list[Block]:
-    """The equations in the interior, then each condition that the ansatz does not keep."""
-    interior = collocate(problem.domain.interior, count, rule, seed)
-    result = [Block("equations", tuple(lower(o) for o in problem.operators), interior)]
-    d = len(problem.coordinates)
+    """The equations, region by region, then each condition that the ansatz does not keep."""
+    result = equation_blocks(problem, count, rule, seed)
     for k, condition in enumerate(problem.conditions):
-        if k in ansatz.imposed or condition.operator is None:
-            continue
-        share = max(8 * len(condition.region.pieces()), round(4 * count ** ((d - 1) / d)))
-        points = collocate(condition.region, share, rule, seed + 1 + k)
-        weight = weights[k] if k < len(weights) else 1.0
-        result.append(Block(condition.label, (lower(condition.operator),), points, weight))
+        if k not in ansatz.imposed and condition.operator is not None:
+            weight = weights[k] if k < len(weights) else 1.0
+            result.append(condition_block(problem, condition, count, rule, seed + 1 + k, weight))
     return result
 
 
+def equation_blocks(problem: Problem, count: int, rule: str, seed: int) -> list[Block]:
+    """One block for each region on which equations hold: all of the interior, or a material each."""
+    grouped: dict[str, list[int]] = {}
+    for k, region in enumerate(problem.regions):
+        grouped.setdefault(region.text, []).append(k)
+    total = sum(problem.regions[group[0]].measure for group in grouped.values())
+    result = []
+    for n, group in enumerate(grouped.values()):
+        region = problem.regions[group[0]]
+        points = collocate(region, max(FEWEST, round(count * region.measure / total)), rule, seed + 31 * n)
+        label = "equations" if len(grouped) == 1 else f"equations in {region.name}"
+        result.append(Block(label, tuple(lower(problem.operators[k]) for k in group), points))
+    return result
+
+
+def condition_block(
+    problem: Problem, condition: CompiledCondition, count: int, rule: str, seed: int, weight: float
+) -> Block:
+    """The rows of one condition: at points of its region, at measured points, or joined to integrals."""
+    assert condition.operator is not None
+    equations = (lower(condition.operator),)
+    if condition.kind == "observations":
+        return _observed(problem, condition, weight)
+    if condition.kind == "integral":
+        points, gather, target = integral_rows(problem, condition, seed)
+        return Block(condition.label, equations, points, weight / len(gather), target, gather)
+    d = len(problem.coordinates)
+    share = max(8 * len(condition.region.pieces()), round(4 * count ** ((d - 1) / d)))
+    return Block(condition.label, equations, collocate(condition.region, share, rule, seed), weight)
+
+
+def _observed(problem: Problem, condition: CompiledCondition, weight: float) -> Block:
+    """Measurements: rows (F - value) / sigma, their sum of squares small beside the equations.
+
+    The equations are exact and the measurements are not, so the network must satisfy the former first.
+    """
+    data = condition.data
+    assert data is not None
+    assert condition.operator is not None
+    n = len(data.points)
+    sigma = np.full(n, _spread(data.values)) if data.sigma is None else np.broadcast_to(data.sigma, (n,))
+    normals = None
+    points = PointSet(np.asarray(data.points), OBSERVED**2 / (n * sigma**2), normals)
+    lowered = (lower(condition.operator),)
+    return Block(condition.label, lowered, points, weight, np.asarray(data.values), fixed=data.sigma is not None)
+
+
+def _spread(values: np.ndarray) -> float:
+    """The size of data without a stated error: any unit would do, for their weight is balanced."""
+    return float(np.std(values)) or float(np.abs(values).max()) or 1.0
+
+
+def integral_rows(problem: Problem, condition: CompiledCondition, seed: int) -> tuple[PointSet, np.ndarray, np.ndarray]:
+    """Points, S (m, n) and the values (m,) of an integral over space, at each of m instants and parameters."""
+    domain, space = problem.domain, len(problem.domain.space)
+    base = _space_rule(problem, condition, seed)
+    extra = domain.bounds[space:]
+    instants = halton(INSTANTS, len(extra)) if len(extra) else np.zeros((1, 0))
+    moments = extra[:, 0] + instants * (extra[:, 1] - extra[:, 0])
+    m, n = len(moments), len(base)
+    x = np.concatenate([np.tile(base.x[:, :space], (m, 1)), np.repeat(moments, n, axis=0)], axis=1)
+    normals = None if base.normals is None else np.tile(base.normals, (m, 1))
+    gather = np.kron(np.eye(m), base.weights[None])
+    (values,) = Program.compile([condition.value], problem.coordinates)(list(x[::n].T), np)
+    return PointSet(x, np.tile(base.weights, m), normals), gather, np.asarray(values, dtype=float)
+
+
+def _space_rule(problem: Problem, condition: CompiledCondition, seed: int) -> PointSet:
+    """A quadrature of the region in space alone."""
+    domain, space = problem.domain, len(problem.domain.space)
+    if condition.region.text == domain.interior.text:
+        factor = domain.factor if isinstance(domain, Product) else domain
+        x, weights = factor.quadrature(RULE_NODES.get(space, 8))
+        return PointSet(x, weights, None)
+    extent = float(np.prod(np.ptp(domain.bounds[space:], axis=1))) if domain.dimension > space else 1.0
+    points = collocate(condition.region, RULE_POINTS, "gauss", seed)
+    return PointSet(points.x, points.weights / extent, points.normals)
+
+
 def balanced(system: ResidualSystem, theta: Tensor) -> ResidualSystem:
-    """Soft conditions scaled so that each weighs as much in |J|² as the equations do."""
+    """Soft conditions scaled so that each weighs as much in |J|² as the equations do; measurements keep their error."""
     if len(system.blocks) == 1:
         return system
-    sizes, parts = [len(b.points) * len(b.equations) for b in system.blocks], []
     rows = torch.cat([transposed.square().sum(0) for _, transposed in system.linearized(theta)])
-    parts = [float(part.sum()) for part in rows.split(sizes)]
+    parts = [float(part.sum()) for part in rows.split([b.rows for b in system.blocks])]
+    equations = [part for b, part in zip(system.blocks, parts, strict=True) if b.label.startswith("equations")]
+    share = sum(equations)
     reweighted = [
-        Block(b.label, b.equations, b.points, b.weight * (parts[0] / part if k and part else 1.0))
-        for k, (b, part) in enumerate(zip(system.blocks, parts, strict=True))
+        b if b.fixed or b.label.startswith("equations") or not part else replace(b, weight=b.weight * share / part)
+        for b, part in zip(system.blocks, parts, strict=True)
     ]
-    return ResidualSystem(reweighted, system.network, system.ansatz, system.memory)
+    return ResidualSystem(reweighted, system.network, system.ansatz, system.memory, system.parameters)
 
 
 def assemble(
@@ -220,11 +302,12 @@ def assemble(
     weights: Sequence[float] | None,
     memory: int = MEMORY,
     density: float = POINTS_PER_PARAMETER,
+    scalars: Sequence[float] = (),
 ) -> ResidualSystem:
     """The residual system of a stage; conditions are balanced unless the user gave weights."""
     parts = blocks(problem, ansatz, point_count(network, stage, density), seed, stage.sampling, weights or ())
-    system = ResidualSystem(parts, network, ansatz, memory)
-    return system if weights is not None else balanced(system, network.theta)
+    system = ResidualSystem(parts, network, ansatz, memory, problem.parameters)
+    return system if weights is not None else balanced(system, system.joined(scalars))
 
 
 def check_weights(problem: Problem, weights: Sequence[float] | None) -> None:

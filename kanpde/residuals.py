@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from kanpde.collocation import PointSet
-from kanpde.expression import BoundProgram
+from kanpde.expression import BoundProgram, Parameter
 from kanpde.field import Ansatz, Frame
 from kanpde.lowering import Lowered, derivative_set
 from kanpde.multiindex import DerivativeSet
@@ -36,7 +37,10 @@ class Chunk:
     derivatives: DerivativeSet
     points: Tensor
     scale: Tensor
+    target: Tensor
     programs: tuple[BoundProgram, ...]
+    scalars: tuple[tuple[int, ...], ...]
+    ansatz: Ansatz
     frame: Frame
     cache: list[Any] = field(default_factory=list)
 
@@ -44,27 +48,31 @@ class Chunk:
         """The first layer at these points, kept where memory allows."""
         if self.cache:
             return self.cache[0]
-        tape = network.prepare(self.points, self.derivatives)
+        tape = self.ansatz.prepare(network, self.points, self.derivatives)
         if keep:
             self.cache.append(tape)
         return tape
 
-    def residual(self, jet: Tensor) -> Tensor:
-        """(equations · n,) from the jet of the unknowns (c, unknowns, n)."""
-        return torch.cat([self._outputs(k, jet)[0] * self.scale for k in range(len(self.equations))])
+    def residual(self, jet: Tensor, scalars: Tensor) -> Tensor:
+        """(equations · n,) from the jet of the unknowns (c, unknowns, n) and the unknown scalars (k,)."""
+        rows = [self._outputs(k, jet, scalars)[0] for k in range(len(self.equations))]
+        return torch.cat([(row - self.target) * self.scale for row in rows])
 
-    def linearized(self, jet: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each equation r (n,) and its adjoint with respect to the jet of the unknowns (c, unknowns, n)."""
+    def linearized(self, jet: Tensor, scalars: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """For each equation r (n,), its adjoint with respect to the jet (c, unknowns, n), and to the scalars (k, n)."""
         for k, lowered in enumerate(self.equations):
-            outputs = self._outputs(k, jet)
-            adjoint = torch.zeros_like(jet)
-            for (unknown, channel), slope in zip(lowered.channels, outputs[1:], strict=True):
+            outputs = self._outputs(k, jet, scalars)
+            adjoint, slopes = torch.zeros_like(jet), jet.new_zeros((len(scalars), jet.shape[-1]))
+            count = len(lowered.channels)
+            for (unknown, channel), slope in zip(lowered.channels, outputs[1 : 1 + count], strict=True):
                 adjoint[self.derivatives.index(channel), unknown] = slope * self.scale
-            yield outputs[0] * self.scale, adjoint
+            for position, slope in zip(self.scalars[k], outputs[1 + count :], strict=True):
+                slopes[position] = slope * self.scale
+            yield (outputs[0] - self.target) * self.scale, adjoint, slopes
 
-    def _outputs(self, k: int, jet: Tensor) -> list[Tensor]:
+    def _outputs(self, k: int, jet: Tensor, scalars: Tensor) -> list[Tensor]:
         rows = [jet[self.derivatives.index(channel), unknown] for unknown, channel in self.equations[k].channels]
-        return self.programs[k](rows)
+        return self.programs[k]([*rows, *(scalars[p : p + 1] for p in self.scalars[k])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,30 +84,49 @@ class Block:
         equations: lowered normal forms.
         points: where, with quadrature weights.
         weight: factor on the squared residual, 1 unless a condition is balanced against the equations.
+        target: what F must equal at each point (n,), zero by default.
+        gather: S (m, n), for conditions that join many points, such as integrals: the rows are S F - target, with a
+            target (m,), instead of sqrt(weight) (F - target).
+        fixed: whether the weight is not to be balanced, as that of measurements.
     """
 
     label: str
     equations: tuple[Lowered, ...]
     points: PointSet
     weight: float = 1.0
+    target: np.ndarray | None = None
+    gather: np.ndarray | None = None
+    fixed: bool = False
 
     @cached_property
     def derivatives(self) -> DerivativeSet:
         """Channels needed."""
         return derivative_set(self.equations)
 
-    def chunks(self, ansatz: Ansatz, size: int, like: Tensor) -> list[Chunk]:
+    @property
+    def rows(self) -> int:
+        """Entries of the residual."""
+        return len(self.equations) * (len(self.points) if self.gather is None else len(self.gather))
+
+    def chunks(self, ansatz: Ansatz, size: int, like: Tensor, parameters: Sequence[Parameter]) -> list[Chunk]:
         """Slices of at most `size` points, on the device and in the precision of `like`."""
         x = torch.as_tensor(self.points.x, dtype=like.dtype, device=like.device)
-        return [self._chunk(x, start, min(start + size, len(x)), ansatz) for start in range(0, len(x), size)]
+        step = size if self.gather is None else len(x)
+        slices = [slice(start, min(start + step, len(x))) for start in range(0, len(x), step)]
+        return [self._chunk(x, part, ansatz, parameters) for part in slices]
 
-    def _chunk(self, x: Tensor, start: int, stop: int, ansatz: Ansatz) -> Chunk:
-        part = x[start:stop]
-        weights = torch.as_tensor(self.points.weights[start:stop]).to(part)
-        normals = None if self.points.normals is None else torch.as_tensor(self.points.normals[start:stop]).to(part)
-        programs = tuple(bind(lowered, part, normals) for lowered in self.equations)
-        frame = ansatz.frame(part, self.derivatives)
-        return Chunk(self.equations, self.derivatives, part, (self.weight * weights).sqrt(), programs, frame)
+    def _chunk(self, x: Tensor, part: slice, ansatz: Ansatz, parameters: Sequence[Parameter]) -> Chunk:
+        points = x[part]
+        weights = torch.as_tensor(self.points.weights[part]).to(points)
+        normals = None if self.points.normals is None else torch.as_tensor(self.points.normals[part]).to(points)
+        programs = tuple(bind(lowered, points, normals) for lowered in self.equations)
+        plain = self.gather is not None
+        target = 0.0 if plain or self.target is None else torch.as_tensor(self.target[part]).to(points)
+        scale = torch.ones_like(weights) if plain else (self.weight * weights).sqrt()
+        scalars = tuple(tuple(parameters.index(p) for p in e.operator.parameters) for e in self.equations)
+        frame = ansatz.frame(points, self.derivatives)
+        zero = torch.zeros_like(weights)
+        return Chunk(self.equations, self.derivatives, points, scale, zero + target, programs, scalars, ansatz, frame)
 
 
 def bind(lowered: Lowered, points: Tensor, normals: Tensor | None) -> BoundProgram:
@@ -111,25 +138,62 @@ def bind(lowered: Lowered, points: Tensor, normals: Tensor | None) -> BoundProgr
     return lowered.program.bind(dict(enumerate(columns)), torch)
 
 
+@dataclass(frozen=True, eq=False)
+class _Join:
+    """What makes rows of the points of a chunk: nothing, or S with its scale and target."""
+
+    matrix: Tensor
+    target: Tensor
+    scale: float
+
+    @classmethod
+    def of(cls, block: Block, like: Tensor) -> _Join | None:
+        """The join of a block, None where each point has its row."""
+        if block.gather is None:
+            return None
+        matrix = torch.as_tensor(block.gather).to(like)
+        target = matrix.new_zeros(len(matrix)) if block.target is None else torch.as_tensor(block.target).to(like)
+        return cls(matrix, target, math.sqrt(block.weight))
+
+    def rows(self, values: Tensor) -> Tensor:
+        """(m,) from values at the points (n,)."""
+        return self.scale * (self.matrix @ values - self.target)
+
+
 class ResidualSystem:
     """r(θ) and J(θ) for a network in an ansatz on a list of blocks: the `Objective` of every optimiser.
+
+    θ is (P + k,): the coefficients of the network, then the unknown scalars.
 
     Args:
         blocks: equations and soft conditions with their points.
         network: structure; its coefficients are the template for θ.
         ansatz: g + b N.
         memory: bytes that J and the tables of one chunk may take. Beyond it J is accumulated, never kept.
+        parameters: the unknown scalars, in the order of the end of θ.
     """
 
-    def __init__(self, blocks: Sequence[Block], network: Trainable, ansatz: Ansatz, memory: int = MEMORY) -> None:
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        network: Trainable,
+        ansatz: Ansatz,
+        memory: int = MEMORY,
+        parameters: Sequence[Parameter] = (),
+    ) -> None:
         self.blocks = tuple(blocks)
         self.network = network
         self.ansatz = ansatz
         self.memory = memory
-        self.rows = sum(len(block.points) * len(block.equations) for block in blocks)
+        self.parameters = tuple(parameters)
+        self.rows = sum(block.rows for block in blocks)
         self.keeps_jacobian = 8 * self.rows * network.n_parameters <= memory // 2
         like = network.theta
-        self._chunks = [c for b in blocks for c in b.chunks(ansatz, self._chunk_size(b), like)]
+        self._chunks = [
+            (chunk, _Join.of(b, like))
+            for b in blocks
+            for chunk in b.chunks(ansatz, self._chunk_size(b), like, self.parameters)
+        ]
         self._jacobian_points = max(FEWEST_POINTS, memory // (4 * 8 * network.n_parameters))
         living = sum(layer.living for layer in network.layers[:1])
         table = sum(len(b.points) * len(b.derivatives) * living for b in blocks)
@@ -140,43 +204,80 @@ class ResidualSystem:
         per_point = sum(layer.living for layer in self.network.layers) or self.network.n_parameters
         return max(FEWEST_POINTS, self.memory // (4 * 8 * COPIES * len(block.derivatives) * per_point))
 
-    def _sweeps(self, theta: Tensor, reverse: bool = True) -> Iterator[tuple[Chunk, Swept]]:
-        coefficients = self.network.split(theta)
-        for chunk in self._chunks:
+    def joined(self, scalars: Sequence[float]) -> Tensor:
+        """θ from the network's own coefficients and values of the unknown scalars."""
+        theta = self.network.theta
+        return torch.cat([theta, theta.new_tensor(list(scalars))]) if self.parameters else theta
+
+    def apart(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """The coefficients of the network (P,) and the unknown scalars (k,) of a θ."""
+        count = len(theta) - len(self.parameters)
+        return theta[:count], theta[count:]
+
+    def _sweeps(self, theta: Tensor, reverse: bool = True) -> Iterator[tuple[Chunk, _Join | None, Swept]]:
+        coefficients = self.network.split(self.apart(theta)[0])
+        for chunk, join in self._chunks:
             prepared = chunk.prepared(self.network, self._keep_tables)
-            yield chunk, self.network.sweep(prepared, chunk.derivatives, coefficients, reverse)
+            yield chunk, join, self.network.sweep(prepared, chunk.derivatives, coefficients, reverse)
 
     def residual(self, theta: Tensor) -> Tensor:
         """r(θ), (N,)."""
-        sweeps = self._sweeps(theta, reverse=False)
-        return torch.cat([chunk.residual(chunk.frame.constrain(sweep.output)) for chunk, sweep in sweeps])
+        scalars, parts = self.apart(theta)[1], []
+        for chunk, join, sweep in self._sweeps(theta, reverse=False):
+            values = chunk.residual(chunk.frame.constrain(sweep.output), scalars)
+            parts.append(values if join is None else join.rows(values))
+        return torch.cat(parts)
 
     def linearized(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Row blocks (r (n,), Jᵀ (P, n)), in the order of `residual`."""
-        for chunk, sweep in self._sweeps(theta):
-            for residual, adjoint in chunk.linearized(chunk.frame.constrain(sweep.output)):
+        """Row blocks (r (n,), Jᵀ (P + k, n)), in the order of `residual`."""
+        scalars = self.apart(theta)[1]
+        for chunk, join, sweep in self._sweeps(theta):
+            for residual, adjoint, slopes in chunk.linearized(chunk.frame.constrain(sweep.output), scalars):
                 blocks = sweep.jacobian_blocks(chunk.frame.adjoint(adjoint), self._jacobian_points)
-                yield from zip(residual.split(self._jacobian_points), blocks, strict=True)
+                parts = self._with_scalars(residual, blocks, slopes)
+                if join is None:
+                    yield from parts
+                else:
+                    yield join.rows(residual), join.scale * self._gathered(parts, join.matrix)
+
+    def _with_scalars(
+        self, residual: Tensor, blocks: Iterator[Tensor], slopes: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        size = self._jacobian_points
+        for part, block, own in zip(residual.split(size), blocks, slopes.split(size, dim=1), strict=True):
+            yield part, torch.cat([block, own]) if self.parameters else block
+
+    def _gathered(self, parts: Iterator[tuple[Tensor, Tensor]], matrix: Tensor) -> Tensor:
+        """Jᵀ Sᵀ, (P + k, m), strip by strip."""
+        total, start = matrix.new_zeros(()), 0
+        for values, block in parts:
+            total = total + block @ matrix[:, start : start + len(values)].T
+            start += len(values)
+        return total
 
     def loss_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
         """½ |r|² and Jᵀr, one reverse sweep a chunk."""
-        loss, gradient = 0.0, torch.zeros_like(theta)
-        for chunk, sweep in self._sweeps(theta):
+        coefficients, scalars = self.apart(theta)
+        loss, gradient, slope = 0.0, torch.zeros_like(coefficients), torch.zeros_like(scalars)
+        for chunk, join, sweep in self._sweeps(theta):
             total = torch.zeros_like(sweep.output)
-            for residual, adjoint in chunk.linearized(chunk.frame.constrain(sweep.output)):
-                total += adjoint * residual
-                loss += 0.5 * float(residual @ residual)
+            for values, adjoint, slopes in chunk.linearized(chunk.frame.constrain(sweep.output), scalars):
+                rows = values if join is None else join.rows(values)
+                pull = values if join is None else join.scale * (rows @ join.matrix)
+                total += adjoint * pull
+                slope += slopes @ pull
+                loss += 0.5 * float(rows @ rows)
             parts = sweep.gradient(chunk.frame.adjoint(total))
             gradient += torch.cat([part.reshape(-1) for part in parts])
-        return loss, gradient
+        return loss, torch.cat([gradient, slope])
 
     def block_norms(self, theta: Tensor) -> dict[str, float]:
         """sqrt(mean F²) of every block, its balancing weight taken out: what a user calls the residual."""
         squares: dict[str, float] = {}
         residual, start = self.residual(theta), 0
         for block in self.blocks:
-            rows = len(block.points) * len(block.equations)
-            part = residual[start : start + rows]
-            squares[block.label] = math.sqrt(float(part @ part) / (block.weight * float(block.points.weights.sum())))
-            start += rows
+            part = residual[start : start + block.rows]
+            measure = float(block.points.weights.sum()) if block.gather is None else len(block.gather)
+            squares[block.label] = math.sqrt(float(part @ part) / (block.weight * measure))
+            start += block.rows
         return squares

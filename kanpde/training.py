@@ -354,7 +354,7 @@ def not_finite(system: ResidualSystem, network: Trainable) -> str:
     """Which equation is not finite, and where."""
     residual, start = system.residual(network.theta), 0
     for block in system.blocks:
-        rows = len(block.points) * len(block.equations)
+        rows = block.rows
         bad = torch.nonzero(~torch.isfinite(residual[start : start + rows]))
         if len(bad):
             point = block.points.x[int(bad[0]) % len(block.points)]

@@ -130,8 +130,8 @@ class ModuleNetwork(torch.nn.Module):
         """Values (n, outputs) at points (n, d)."""
         return self.module(points)
 
-    def prepare(self, points: Tensor, derivatives: DerivativeSet) -> Tensor:  # noqa: ARG002 - as of a Network
-        """Nothing of a module is known before its parameters are."""
+    def prepare(self, points: Tensor, derivatives: DerivativeSet, inputs: Tensor | None = None) -> Tensor:  # noqa: ARG002 - as of a Network
+        """Nothing of a module is known before its parameters are; it is a function of the coordinates alone."""
         return points
 
     def sweep(

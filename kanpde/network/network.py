@@ -83,9 +83,16 @@ class Network(torch.nn.Module):
         """All channels at points (n, d): (c, outputs, n), differentiable once with respect to the coefficients."""
         return _SweepFunction.apply(self, derivatives, points, *self.coefficients)
 
-    def prepare(self, points: Tensor, derivatives: DerivativeSet) -> Tape:
-        """The first layer's edges at fixed points: they depend on no coefficient, so prepare them once."""
-        return rules.expand(self.layers[0], coordinates_jet(points, derivatives), derivatives, reverse=False)
+    def prepare(self, points: Tensor, derivatives: DerivativeSet, inputs: Tensor | None = None) -> Tape:
+        """The first layer's edges at fixed points: they depend on no coefficient, so prepare them once.
+
+        Args:
+            points: (n, d).
+            derivatives: the channels.
+            inputs: jet of what the network is a function of (c, inputs, n), the coordinates themselves by default.
+        """
+        data = coordinates_jet(points, derivatives) if inputs is None else inputs
+        return rules.expand(self.layers[0], data, derivatives, reverse=False)
 
     def sweep(
         self,

@@ -80,8 +80,8 @@ class Trainable(Protocol):
         """A flat vector (P,) in the shapes of the coefficients."""
         ...
 
-    def prepare(self, points: Tensor, derivatives: DerivativeSet) -> Any:
-        """What can be computed from points (n, d) alone."""
+    def prepare(self, points: Tensor, derivatives: DerivativeSet, inputs: Tensor | None = None) -> Any:
+        """What can be computed from points (n, d) and the jet of the inputs there, the coordinates by default."""
         ...
 
     def sweep(
