@@ -221,7 +221,7 @@ def condition_block(
     assert condition.operator is not None
     equations = (lower(condition.operator),)
     if condition.kind == "observations":
-        return _observed(problem, condition, weight)
+        return _observed(condition, weight)
     if condition.kind == "integral":
         points, gather, target = integral_rows(problem, condition, seed)
         return Block(condition.label, equations, points, weight / len(gather), target, gather)
@@ -230,7 +230,7 @@ def condition_block(
     return Block(condition.label, equations, collocate(condition.region, share, rule, seed), weight)
 
 
-def _observed(problem: Problem, condition: CompiledCondition, weight: float) -> Block:
+def _observed(condition: CompiledCondition, weight: float) -> Block:
     """Measurements: rows (F - value) / sigma, their sum of squares small beside the equations.
 
     The equations are exact and the measurements are not, so the network must satisfy the former first.
@@ -302,12 +302,11 @@ def assemble(
     weights: Sequence[float] | None,
     memory: int = MEMORY,
     density: float = POINTS_PER_PARAMETER,
-    scalars: Sequence[float] = (),
 ) -> ResidualSystem:
     """The residual system of a stage; conditions are balanced unless the user gave weights."""
     parts = blocks(problem, ansatz, point_count(network, stage, density), seed, stage.sampling, weights or ())
     system = ResidualSystem(parts, network, ansatz, memory, problem.parameters)
-    return system if weights is not None else balanced(system, system.joined(scalars))
+    return system if weights is not None else balanced(system, system.theta)
 
 
 def check_weights(problem: Problem, weights: Sequence[float] | None) -> None:

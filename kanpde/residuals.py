@@ -204,10 +204,17 @@ class ResidualSystem:
         per_point = sum(layer.living for layer in self.network.layers) or self.network.n_parameters
         return max(FEWEST_POINTS, self.memory // (4 * 8 * COPIES * len(block.derivatives) * per_point))
 
-    def joined(self, scalars: Sequence[float]) -> Tensor:
-        """θ from the network's own coefficients and values of the unknown scalars."""
+    @property
+    def theta(self) -> Tensor:
+        """θ as the network has it now."""
         theta = self.network.theta
-        return torch.cat([theta, theta.new_tensor(list(scalars))]) if self.parameters else theta
+        return torch.cat([theta, theta.new_tensor(self.network.scalars)]) if self.parameters else theta
+
+    def adopt(self, theta: Tensor) -> None:
+        """Writes a θ into the network."""
+        coefficients, scalars = self.apart(theta)
+        self.network.set_theta(coefficients)
+        self.network.scalars = tuple(scalars.tolist())
 
     def apart(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """The coefficients of the network (P,) and the unknown scalars (k,) of a θ."""

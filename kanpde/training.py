@@ -159,13 +159,13 @@ class Run:
             return
         for network in candidates:
             system = self._system(network, stage)
-            state = stage.engine.init(system, network.theta)
+            state = stage.engine.init(system, system.theta)
             for _ in range(SCOUTING):
                 if state.status is not Status.RUNNING or self.late:
                     break
                 state = stage.engine.step(system, state)
             if math.isfinite(state.loss):
-                network.set_theta(state.theta)
+                system.adopt(state.theta)
                 results.append((state.loss, network))
         ranked = [network for _, network in sorted(results, key=lambda result: result[0])] or list(candidates)
         self.progress = dataclasses.replace(self.progress, network=ranked[0])
@@ -200,7 +200,7 @@ class Run:
         system = self._system(network, stage)
         if math.isinf(self.expected) or stage.points is not None:
             return system
-        surprise = float(system.residual(network.theta).norm())
+        surprise = float(system.residual(system.theta).norm())
         if surprise > OVERFIT * self.expected and self.density < MOST_POINTS:
             self.density *= 2.0
             return self._system(network, stage)
@@ -215,14 +215,14 @@ class Run:
         damped = isinstance(engine, LevenbergMarquardt)
         if isinstance(engine, LevenbergMarquardt) and isinstance(stage.optimizer, str):
             engine = dataclasses.replace(engine, damping=self.progress.damping)
-        state = engine.init(system, network.theta)
+        state = engine.init(system, system.theta)
         if state.status is Status.NOT_FINITE:
-            raise ProblemError(not_finite(system, network))
+            raise ProblemError(not_finite(system))
         losses = [state.loss]
         for _ in range(stage.iterations):
             state = engine.step(system, state)
             losses.append(state.loss)
-            self._record(k, network, state, math.sqrt(2 * state.loss))
+            self._record(k, system, state, math.sqrt(2 * state.loss))
             if state.status is not Status.RUNNING or self.late or (damped and _stalled(losses, *patience)):
                 break
             if self._worth_estimating(state.loss, len(losses) if damped else 1) and self._estimated(state.loss):
@@ -276,12 +276,16 @@ class Run:
         network = self.progress.network
         if not isinstance(network, Network):
             return network
+        scalars = network.scalars
         if stage.widen:
             network = widened(network, stage.widen, stage.widen, self.wishes.seed + 7919 * self.progress.stage)
-        return network if stage.intervals is None else network.grown(lambda _: stage.intervals)
+        network = network if stage.intervals is None else network.grown(lambda _: stage.intervals)
+        network.scalars = scalars
+        return network
 
-    def _record(self, k: int, network: Trainable, state: Any, residual: float) -> None:
-        network.set_theta(state.theta)
+    def _record(self, k: int, system: ResidualSystem, state: Any, residual: float) -> None:
+        network = system.network
+        system.adopt(state.theta)
         row: Row = {
             "stage": k,
             "iteration": self.progress.iterations + 1,
@@ -350,9 +354,9 @@ def _stalled(losses: Sequence[float], window: int, factor: float) -> bool:
     return len(losses) > max(window, FEWEST) and losses[-1 - window] < factor * losses[-1]
 
 
-def not_finite(system: ResidualSystem, network: Trainable) -> str:
+def not_finite(system: ResidualSystem) -> str:
     """Which equation is not finite, and where."""
-    residual, start = system.residual(network.theta), 0
+    residual, start = system.residual(system.theta), 0
     for block in system.blocks:
         rows = block.rows
         bad = torch.nonzero(~torch.isfinite(residual[start : start + rows]))

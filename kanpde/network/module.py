@@ -72,6 +72,7 @@ class ModuleNetwork(torch.nn.Module):
         self.module = module
         self.inputs = inputs
         self.title = f"module {type(module).__name__}"
+        self.scalars: tuple[float, ...] = ()
         self.names = [name for name, p in module.named_parameters() if p.requires_grad]
         if not self.names:
             raise ProblemError(f"{self.title} has no parameters to train; give a module with some")

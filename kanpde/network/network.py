@@ -27,12 +27,16 @@ class Network(torch.nn.Module):
         layers: the structure.
         coefficients: one matrix a layer; they become the module's parameters.
         title: how it was made, for messages ("KAN [2, 5, 1], ...").
+
+    Attributes:
+        scalars: values of a problem's unknown scalars, found together with the coefficients.
     """
 
     def __init__(self, layers: Sequence[Layer], coefficients: Sequence[Tensor], title: str = "network") -> None:
         super().__init__()
         self.layers = tuple(layers)
         self.title = title
+        self.scalars: tuple[float, ...] = ()
         self.coefficients = torch.nn.ParameterList([torch.nn.Parameter(c.detach().clone()) for c in coefficients])
 
     @property

@@ -36,6 +36,7 @@ class Trainable(Protocol):
     """A map from points to unknowns with flat parameters θ, jets, and adjoints of jets."""
 
     title: str
+    scalars: tuple[float, ...]
 
     @property
     def layers(self) -> tuple[Any, ...]:
