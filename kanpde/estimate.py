@@ -29,6 +29,11 @@ class TrainedField:
     network: Trainable
     ansatz: Ansatz
 
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """Values of the unknown scalars, in the order of `problem.parameters`."""
+        return self.network.scalars
+
     def jet(self, points: np.ndarray, variables: Sequence[JetVariable]) -> np.ndarray:
         """Derivatives of the unknowns at points (n, d): (n, len(variables))."""
         derivatives = DerivativeSet.closure(points.shape[1], [v.derivative for v in variables])
@@ -38,7 +43,7 @@ class TrainedField:
         return np.concatenate(parts) if parts else np.zeros((0, len(variables)))
 
     def values(self, points: np.ndarray) -> np.ndarray:
-        """The unknowns at points (n, d): (n, c)."""
+        """The fields of the problem at points (n, d): (n, m)."""
         zero = (0,) * points.shape[1]
         return self.jet(points, [JetVariable(k, zero) for k in range(self.network.outputs)])
 

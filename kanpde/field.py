@@ -44,6 +44,11 @@ class SymbolicField:
         shaped = values.reshape(len(derivatives), len(self.expressions), len(points))
         return torch.as_tensor(shaped, dtype=points.dtype, device=points.device)
 
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """The expressions at points (n, d): (n, len(expressions))."""
+        columns = list(np.asarray(points, dtype=float).T)
+        return np.stack(Program.compile(self.expressions, self.coordinates)(columns, np), axis=1)
+
     @property
     def is_zero(self) -> bool:
         """Whether every expression is the number zero."""
@@ -98,11 +103,6 @@ class Ansatz:
     def trivial(self) -> bool:
         """Whether u = N."""
         return self.lift.is_zero and self.factor.is_one
-
-    @property
-    def inputs(self) -> int:
-        """Number of inputs of the network."""
-        return len(self.lift.coordinates if self.features is None else self.features.expressions)
 
     def prepare(self, network: Any, points: Tensor, derivatives: DerivativeSet) -> Any:
         """What the network can compute at fixed points (n, d) before its coefficients are known."""

@@ -18,6 +18,7 @@ from kanpde.domain.piece import BoxPiece, halton
 from kanpde.expression import Program
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.problem import CompiledCondition, Problem
+from kanpde.walls import impose_on_shape
 
 LARGEST_DIMENSION = 3  # in more dimensions the product of distances is flat almost everywhere
 AGREEMENT = 1e-9  # relative to the data, where two faces meet
@@ -38,11 +39,13 @@ def impose(problem: Problem, exact: bool | None = None) -> Ansatz:
     """The ansatz that keeps as many conditions exactly as can be.
 
     Args:
-        problem: on a box.
+        problem: on a box, or on a shape.
         exact: None to decide by dimension and data, False for soft rows throughout, True to ask for all that fit.
     """
     coordinates = problem.coordinates
     count = len(problem.fields)
+    if not problem.domain.is_box:
+        return impose_on_shape(problem, exact)
     lifts, factors, imposed = [sp.S.Zero] * count, [sp.S.One] * count, []
     wanted = exact if exact is not None else len(coordinates) <= LARGEST_DIMENSION
     for unknown in range(count if wanted else 0):
@@ -56,7 +59,7 @@ def impose(problem: Problem, exact: bool | None = None) -> Ansatz:
 
 def _complete(problem: Problem, imposed: Sequence[int]) -> tuple[int, ...]:
     """Conditions all of whose faces are kept exactly."""
-    faces = {k: len(c.region.pieces()) for k, c in enumerate(problem.conditions) if c.kind != "periodic"}
+    faces = {k: len(c.region.pieces()) for k, c in enumerate(problem.conditions) if c.kind in ("dirichlet", "initial")}
     return tuple(k for k, n in faces.items() if imposed.count(k) == n)
 
 

@@ -13,7 +13,8 @@ from kanpde.collocation import RULES, PointSet, collocate
 from kanpde.domain import Product, halton
 from kanpde.errors import ProblemError
 from kanpde.expression import Program
-from kanpde.field import Ansatz
+from kanpde.features import input_bounds, inputs_of, periodic_inputs
+from kanpde.field import Ansatz, SymbolicField
 from kanpde.lowering import lower
 from kanpde.network import KAN, ModuleNetwork, Network, Trainable, with_bounds, with_periodic
 from kanpde.network.basis import Basis, Chebyshev
@@ -71,12 +72,12 @@ class Stage:
         return OPTIMIZERS[self.optimizer] if isinstance(self.optimizer, str) else self.optimizer
 
 
-def default_network(problem: Problem, seed: int) -> Network:
+def default_network(problem: Problem, seed: int, features: SymbolicField | None = None) -> Network:
     """A Chebyshev KAN: one edge in one dimension, else one hidden layer of sums and products.
 
     The products (KAN 2.0) make separable parts cheap, the sums what is left; measured in docs/numerics.md.
     """
-    d, c = len(problem.coordinates), len(problem.fields)
+    d, c = len(inputs_of(problem, features)), len(problem.fields)
     if d == 1:
         return KAN([1, c], "chebyshev", degree=LINE_LADDER[0], seed=seed)
     width = 3 + c
@@ -149,7 +150,7 @@ def _parameters(network: Trainable, resolution: int) -> int:
     return total
 
 
-def fitted(network: torch.nn.Module, problem: Problem) -> Trainable:
+def fitted(network: torch.nn.Module, problem: Problem, features: SymbolicField | None = None) -> Trainable:
     """The network over the problem's domain, periodic where the problem is; a user's own module is wrapped as it is.
 
     Raises:
@@ -157,19 +158,24 @@ def fitted(network: torch.nn.Module, problem: Problem) -> Trainable:
     """
     d, c = len(problem.coordinates), len(problem.fields)
     own = network if isinstance(network, Network) else ModuleNetwork(network, d)
-    if (own.inputs, own.outputs) != (d, c):
+    inputs = inputs_of(problem, features)
+    if (own.inputs, own.outputs) != (len(inputs), c):
         raise ProblemError(
             f"{own.title} maps {own.inputs} inputs to {own.outputs} outputs; "
-            f"{problem.name} needs {d} ({', '.join(map(str, problem.coordinates))}) to {c}"
+            f"{problem.name} needs {len(inputs)} ({', '.join(map(str, inputs))}) to {c}"
         )
-    axes = tuple(sorted({k.axis for k in problem.conditions if k.kind == "periodic" and k.axis is not None}))
+    axes = periodic_inputs(problem, features)
+    scalars = own.scalars or tuple(p.initial for p in problem.parameters)
     if isinstance(own, ModuleNetwork):
         if axes:
             raise ProblemError(f"{own.title} cannot be made periodic; use KAN or MLP, whose first layer can")
+        own.scalars = scalars
         return own
     _check_smoothness(own, problem)
-    placed = with_bounds(own, problem.domain.bounds.tolist())
-    return with_periodic(placed, axes) if axes else placed
+    placed = with_bounds(own, input_bounds(problem, features))
+    placed = with_periodic(placed, axes) if axes else placed
+    placed.scalars = scalars
+    return placed
 
 
 def _check_smoothness(network: Network, problem: Problem) -> None:

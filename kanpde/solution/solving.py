@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from kanpde.errors import ProblemError
+from kanpde.field import Ansatz
 from kanpde.files import check_writable
 from kanpde.lifting import impose
 from kanpde.network import Network, Trainable, restarted
@@ -76,7 +77,7 @@ def solve(
     if earlier is not None and (answer := earlier.record.answer(rtol)) is not None:
         return dataclasses.replace(earlier, record=answer)
     ansatz = impose(problem, exact_conditions) if earlier is None else earlier.field.ansatz
-    candidates = _candidates(problem, network, earlier or initial_guess, seed, device)
+    candidates = _candidates(problem, ansatz, network, earlier or initial_guess, seed, device)
     start = Progress(candidates[0]) if earlier is None else _continued(earlier, candidates[0])
     chosen = tuple(stages) if stages is not None else Ladder()
     wishes = Wishes(rtol, seed, max_seconds, weights, memory=memory)
@@ -99,9 +100,6 @@ def _check(problem: Problem, rtol: float, seed: int, max_seconds: float | None) 
         raise ProblemError(f"seed must not be negative, got {seed}")
     if max_seconds is not None and not max_seconds > 0:
         raise ProblemError(f"max_seconds must be positive, got {max_seconds}")
-    if problem.parameters:
-        names = ", ".join(p.name for p in problem.parameters)
-        raise ProblemError(f"{names} are unknown scalars; this version solves with given values: put numbers in")
 
 
 def _earlier(
@@ -123,6 +121,7 @@ def _earlier(
 
 def _candidates(
     problem: Problem,
+    ansatz: Ansatz,
     network: torch.nn.Module | None,
     guess: Solution | None,
     seed: int,
@@ -130,11 +129,14 @@ def _candidates(
 ) -> list[Trainable]:
     """The networks that compete at the coarse level: one where there is a guess, else several starts."""
     if guess is not None:
-        return [_on(device, fitted(_module(guess.network), problem))]
-    first = fitted(network if network is not None else default_network(problem, seed), problem)
+        return [_on(device, fitted(_module(guess.network), problem, ansatz.features))]
+    chosen = network if network is not None else default_network(problem, seed, ansatz.features)
+    first = fitted(chosen, problem, ansatz.features)
     if not isinstance(first, Network) or len(first.layers) == 1:
         return [_on(device, first)]
     others = [restarted(first, seed + 100_003 * k) for k in range(1, Wishes.candidates)]
+    for other in others:
+        other.scalars = first.scalars
     return [_on(device, n) for n in (first, *others)]
 
 
