@@ -71,10 +71,11 @@ def rms(values: Array) -> float:
 
 @dataclass(frozen=True, eq=False)
 class CheckedField:
-    """A field at the points of one check."""
+    """A field at the points of one check, with the values that the operator's unknown scalars have."""
 
     check: Check
     jet: Jet
+    scalars: tuple[float, ...] = ()
 
     @cached_property
     def values(self) -> Array:
@@ -85,7 +86,7 @@ class CheckedField:
     @cached_property
     def linearised(self) -> list[Array]:
         """F and its gradient at the field."""
-        return evaluate(self.check.operator, self.check.points, self.values, self.check.normals)
+        return evaluate(self.check.operator, self.check.points, self.values, self.check.normals, self.scalars)
 
     @property
     def residual(self) -> Array:
@@ -107,15 +108,20 @@ class CheckedField:
         interpolant = grid.interpolate(nodal.reshape(*grid.shape, 1), self.check.points)[:, 0]
         return rms(interpolant - self.residual) / norm
 
-    def remainder(self, correction: GridFunction) -> float:
-        """What of the residual the corrected field u + e keeps, relative to the residual."""
-        jet = _jet(correction, self.check)
-        corrected = evaluate(self.check.operator, self.check.points, self.values + jet, self.check.normals)[0]
+    def remainder(self, jet: Array, size: float, scalars: tuple[float, ...] | None = None) -> float:
+        """What of the residual the corrected field u + e keeps, relative to the residual.
+
+        Args:
+            jet: (len(operator.jet), n), that of the correction e.
+            size: its root mean square.
+            scalars: the corrected unknown scalars; None leaves them as they are.
+        """
+        scalars = self.scalars if scalars is None else scalars
+        check = self.check
+        corrected = evaluate(check.operator, check.points, self.values + jet, check.normals, scalars)[0]
         terms = [g * d for g, d in zip(self.linearised[1:], jet, strict=True)]
-        if self.check.extent is None:
-            floor = NEGLIGIBLE * max((rms(t) for t in terms), default=0.0)
-        else:
-            floor = self._of_size(rms(correction.values))
+        inside = NEGLIGIBLE * max((rms(t) for t in terms), default=0.0)
+        floor = inside if check.extent is None else self._of_size(size)
         if rms(corrected) <= ROUNDING * self.terms:
             return 0.0
         scale = max(rms(self.residual), floor)
@@ -133,8 +139,8 @@ class CheckedField:
         return max((rms(g) * size / extent ** sum(v.derivative) for v, g in pairs), default=0.0)
 
 
-def _jet(correction: GridFunction, check: Check) -> Array:
-    """(len(operator.jet), n) jet of the correction at the points of a check."""
+def grid_jet_at(correction: GridFunction, check: Check) -> Array:
+    """(len(operator.jet), n) jet of a correction on a grid at the points of a check."""
     grid = correction.grid
     fields = [np.ascontiguousarray(correction.values[..., c]).reshape(-1) for c in range(correction.values.shape[-1])]
     stack = [grid.differentiate(v.derivative, fields[v.unknown]) for v in check.operator.jet]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from scipy import fft
@@ -17,7 +18,7 @@ from scipy import fft
 from kanpde.errors import ProblemError
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
-from kanpde.references.checks import Check, CheckedField, Jet, checks_of
+from kanpde.references.checks import Check, CheckedField, Jet, checks_of, grid_jet_at, rms
 from kanpde.references.function import GridFunction, distance
 from kanpde.references.grid import Grid
 from kanpde.references.linear import LinearSolver
@@ -38,6 +39,17 @@ AGREEMENT = 0.15
 TOLERANCES = Tolerances(newton=1e-2, linear=1e-9)
 
 
+class Correction(Protocol):
+    """e as a function: on a grid, in a frame, or on a mesh."""
+
+    @property
+    def norm(self) -> float:
+        """L2 norm."""
+
+    def __call__(self, points: Array) -> Array:
+        """The fields (n, m) at points (n, d)."""
+
+
 @dataclass(frozen=True, eq=False)
 class DefectEstimate:
     """An estimate of the error of a field.
@@ -47,17 +59,21 @@ class DefectEstimate:
         absolute: |e| in L2, summed over the unknowns; nan without a correction.
         relative: |e| / |u + e|; None without a correction or where the solution vanishes.
         trusted: whether all guards passed; reason says in words why not.
-        shapes: the grids that were tried; the last two were compared.
+        shapes: the grids, or the degrees, that were tried; the last two were compared.
         seconds: wall time.
+        scalars: what is to be added to the unknown scalars, in the order of `problem.parameters`.
+        method: how it was made: "grid", "frame", "elements".
     """
 
-    correction: GridFunction | None
+    correction: Correction | None
     absolute: float
     relative: float | None
     trusted: bool
     reason: str
     shapes: tuple[tuple[int, ...], ...]
     seconds: float
+    scalars: tuple[float, ...] = ()
+    method: str = "grid"
 
 
 @dataclass(eq=False)
@@ -204,7 +220,8 @@ class DefectSolver:
             correction = level.correct(base)
         except ProblemError as error:
             return _Attempt(grid, residuals, None, grid.norm(field_), str(error).rstrip("."))
-        worst = max(f.remainder(correction) for f in fields)
+        size = rms(correction.values)
+        worst = max(f.remainder(grid_jet_at(correction, f.check), size) for f in fields)
         reason = "" if worst <= RESOLVED else f"the corrected field keeps {worst:.0%} of a residual elsewhere"
         return _Attempt(grid, residuals, correction, grid.norm(field_ + correction.values), reason)
 

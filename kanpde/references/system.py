@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,18 +20,22 @@ def jet_variables(layout: Layout) -> tuple[JetVariable, ...]:
     return tuple(sorted({variable for rows in layout.blocks for variable in rows.operator.jet}))
 
 
-def evaluate(operator: DifferentialOperator, points: Array, jet: Array, normals: Array | None) -> list[Array]:
+def evaluate(
+    operator: DifferentialOperator, points: Array, jet: Array, normals: Array | None, scalars: Sequence[float] = ()
+) -> list[Array]:
     """F and ∂F/∂(D^α u) at points: 1 + len(jet) arrays of shape (n,).
 
     Args:
-        operator: a normal form without unknown scalars.
+        operator: a normal form.
         points: (n, d).
         jet: (len(operator.jet), n).
         normals: (n, d_space), needed where the operator contains the normal.
+        scalars: values of its unknown scalars.
     """
     if normals is None:
         normals = np.full((len(points), len(operator.normal)), np.nan)
     values = [*points.T, *normals.T, *jet] if len(operator.normal) else [*points.T, *jet]
+    values += [np.full(len(points), scalar) for scalar in scalars]
     with np.errstate(all="ignore"):
         results = operator.program(values, np)
     return [np.broadcast_to(np.asarray(r, dtype=float), (len(points),)) for r in results[: 1 + len(operator.jet)]]

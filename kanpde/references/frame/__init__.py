@@ -1,0 +1,6 @@
+"""References and error estimates in frames: least squares of polynomials on any domain, for any kinds of rows."""
+
+from .defect import FrameDefectSolver
+from .function import FrameFunction
+
+__all__ = ["FrameDefectSolver", "FrameFunction"]

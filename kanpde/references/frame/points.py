@@ -1,0 +1,136 @@
+"""Collocation points of a frame: on every piece of a region, dense where polynomials need it, with their weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from kanpde import sampling
+from kanpde.domain import BoxPiece, Domain, Piece, Region
+
+Array = np.ndarray
+
+# Where a piece selects fewer of the drawn points than this, more are drawn at once.
+LARGEST_DRAW = 1 << 18
+GAUSS_DIMENSION = 2
+LARGEST_TENSOR = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Points (n, d), weights (n,) that sum to the measure, and outward normals (n, d_space) on a boundary."""
+
+    points: Array
+    weights: Array
+    normals: Array | None
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+def joined(clouds: list[Cloud]) -> Cloud:
+    """All points of several clouds."""
+    normals = [c.normals for c in clouds if c.normals is not None]
+    return Cloud(
+        np.concatenate([c.points for c in clouds]),
+        np.concatenate([c.weights for c in clouds]),
+        np.concatenate(normals) if len(normals) == len(clouds) else None,
+    )
+
+
+def scattered(region: Region, count: int, seed: int) -> Cloud:
+    """About `count` points, uniform in measure: the independent points of a check, and plain quadrature."""
+    pieces = region.pieces()
+    total = sum(p.measure for p in pieces)
+    shares = [max(8, round(count * p.measure / total)) if total else 8 for p in pieces]
+    return joined(
+        [_drawn(p, n, seed + k, clustered=False) for k, (p, n) in enumerate(zip(pieces, shares, strict=True))]
+    )
+
+
+def clustered(region: Region, count: int, seed: int = 1) -> Cloud:
+    """About `count` points of an interior, denser at the ends of its box where that is one."""
+    pieces = region.pieces()
+    total = sum(p.measure for p in pieces)
+    return joined([_clustered(p, max(8, round(count * p.measure / total)), seed + k) for k, p in enumerate(pieces)])
+
+
+def traced(region: Region, degree: int, extent: Array, least: int, seed: int = 2) -> Cloud:
+    """Points on the pieces of a boundary, so many that polynomials of a degree are fixed there.
+
+    Args:
+        region: pieces of any dimension.
+        degree: of the polynomials.
+        extent: (d,) edges of the box on which the polynomials live.
+        least: at least so many along an axis.
+        seed: of scattered points, where there are no others.
+    """
+    clouds = []
+    for k, piece in enumerate(region.pieces()):
+        m = piece.dimension
+        share = min(1.0, 1.5 * piece.measure ** (1 / max(m, 1)) / float(np.max(extent)))
+        along = max(least, round(2 * (degree + 1) * share) + 6)
+        clouds.append(_clustered(piece, math.ceil(along**m / math.factorial(m)), seed + k))
+    return joined(clouds)
+
+
+def quadrature(domain: Domain, count: int) -> Cloud:
+    """A rule for the interior with about as many points."""
+    d = domain.dimension
+    if domain.is_box:
+        return clustered(domain.interior, count) if d <= GAUSS_DIMENSION else _tensor(domain.bounds, count)
+    points, weights = domain.quadrature(max(4, round(count ** (1 / d))))
+    return Cloud(points, weights, None)
+
+
+def _tensor(bounds: Array, count: int) -> Cloud:
+    """Gauss-Legendre points of a box, scattered ones in many dimensions."""
+    d, width = len(bounds), np.ptp(bounds, axis=1)
+    if d > LARGEST_TENSOR:
+        return Cloud(bounds[:, 0] + sampling.sobol(count, d, 5) * width, np.full(count, np.prod(width) / count), None)
+    unit, weights = _gauss(count, d)
+    return Cloud(bounds[:, 0] + unit * width, weights * np.prod(width), None)
+
+
+def _gauss(count: int, dimension: int) -> tuple[Array, Array]:
+    """Points and weights of the unit cube."""
+    nodes, weights = np.polynomial.legendre.leggauss(math.ceil(count ** (1 / dimension) - 1e-9))
+    unit = np.stack([g.ravel() for g in np.meshgrid(*[0.5 * (nodes + 1)] * dimension, indexing="ij")], axis=1)
+    shares = [g.ravel() for g in np.meshgrid(*[0.5 * weights] * dimension, indexing="ij")]
+    return unit, np.prod(shares, axis=0)
+
+
+def _clustered(piece: Piece, count: int, seed: int) -> Cloud:
+    m = piece.dimension
+    if m == 0:
+        points = piece.points(np.zeros((1, 0)))
+        return Cloud(points, np.ones(1), piece.normals(points))
+    if m <= GAUSS_DIMENSION and piece.fraction == 1.0:
+        unit, shares = _gauss(count, m)
+        points = piece.points(unit)
+        return Cloud(points, piece.measure * shares, piece.normals(points))
+    return _drawn(piece, count, seed, clustered=isinstance(piece, BoxPiece))
+
+
+def _drawn(piece: Piece, count: int, seed: int, clustered: bool) -> Cloud:
+    """Sobol points, those kept that lie on the piece; clustered ones are dense at the ends, as Chebyshev's are."""
+    m = piece.dimension
+    if m == 0:
+        points = piece.points(np.zeros((1, 0)))
+        return Cloud(points, np.ones(1), piece.normals(points))
+    drawn = count
+    while True:
+        unit = sampling.sobol(drawn, m, seed)
+        weights = np.full(drawn, 1.0 / drawn)
+        if clustered:
+            weights = np.prod(np.pi / 2 * np.sin(np.pi * unit), axis=1) / drawn
+            unit = 0.5 * (1 - np.cos(np.pi * unit))
+        points = piece.points(unit)
+        kept = np.asarray(piece.contains(points), dtype=bool)
+        if kept.sum() >= 0.9 * count or drawn >= LARGEST_DRAW:
+            break
+        drawn = min(LARGEST_DRAW, math.ceil(1.2 * drawn * count / max(int(kept.sum()), 1)))
+    points, weights = points[kept], weights[kept]
+    return Cloud(points, weights * (piece.measure / weights.sum()), piece.normals(points))
