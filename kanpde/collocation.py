@@ -73,8 +73,11 @@ def _on_piece(piece: Piece, count: int, rule: str, generator: np.random.Generato
 
 
 def _inside(piece: Piece, count: int, rule: str, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Unit-cube points mapped to the piece; where a predicate cuts it, more are drawn until enough are inside."""
-    drawn = count
+    """Unit-cube points mapped to the piece; where part of the cube does not count, more are drawn until enough do."""
+    exact = piece.rule(_side(count, piece.dimension)) if rule == "gauss" else None
+    if exact is not None:
+        return exact
+    drawn = math.ceil(count / max(piece.fraction, 1e-3))
     while True:
         unit, weights = unit_points(rule, drawn, piece.dimension, generator)
         x = piece.points(unit)
@@ -84,7 +87,9 @@ def _inside(piece: Piece, count: int, rule: str, generator: np.random.Generator)
         drawn = math.ceil(1.2 * drawn * count / max(int(kept.sum()), 1))
     if not kept.any():
         raise ProblemError("a region selects no points; check its predicate")
-    return x[kept], weights[kept]
+    # The beginning of a sequence is as even as the whole; a grid has no beginning.
+    chosen = np.flatnonzero(kept)[: count if rule in ("sobol", "uniform") else None]
+    return x[chosen], weights[chosen]
 
 
 def unit_points(rule: str, count: int, dimension: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +106,7 @@ def unit_points(rule: str, count: int, dimension: int, generator: np.random.Gene
 
 
 def _tensor(rule: str, count: int, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    side = math.ceil(count ** (1.0 / dimension) - 1e-9)
+    side = _side(count, dimension)
     if rule == "gauss":
         nodes, weights = np.polynomial.legendre.leggauss(side)
         nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
@@ -110,3 +115,7 @@ def _tensor(rule: str, count: int, dimension: int) -> tuple[np.ndarray, np.ndarr
     grids = np.meshgrid(*[nodes] * dimension, indexing="ij")
     factors = np.meshgrid(*[weights] * dimension, indexing="ij")
     return np.stack([g.ravel() for g in grids], axis=1), np.prod([f.ravel() for f in factors], axis=0)
+
+
+def _side(count: int, dimension: int) -> int:
+    return math.ceil(count ** (1.0 / dimension) - 1e-9)

@@ -1,19 +1,31 @@
-"""Domains and their regions: boxes, time intervals and parameter ranges, their products, and parts of them."""
+"""Domains and their regions: shapes and their algebra, time intervals and parameter ranges, products, and parts."""
 
-from .box import Box, ParameterRange, Product, Time
+from .box import Box
 from .core import Domain, Point, Region
+from .interval import Interval, ParameterRange, Time
+from .patch import ShapePiece
 from .piece import N_MEASURE, BoxPiece, Piece, halton
+from .product import Product
+from .shape import Combination, Shape
+from .shapes import Disk, Ellipse, Polygon
 
 __all__ = [
     "N_MEASURE",
     "Box",
     "BoxPiece",
+    "Combination",
+    "Disk",
     "Domain",
+    "Ellipse",
+    "Interval",
     "ParameterRange",
     "Piece",
     "Point",
+    "Polygon",
     "Product",
     "Region",
+    "Shape",
+    "ShapePiece",
     "Time",
     "halton",
 ]

@@ -12,7 +12,7 @@ import sympy as sp
 
 from ..errors import ProblemError
 from ..expression import as_expression, constant_value
-from .piece import BoxPiece
+from .piece import BoxPiece, Piece, halton
 from .predicate import checked_predicate
 
 
@@ -45,19 +45,19 @@ class Domain(abc.ABC):
         """Readable and canonical text."""
 
     @abc.abstractmethod
-    def interior_pieces(self) -> tuple[BoxPiece, ...]:
+    def interior_pieces(self) -> tuple[Piece, ...]:
         """Return the pieces that make up the whole domain."""
 
     @abc.abstractmethod
-    def boundary_pieces(self) -> tuple[BoxPiece, ...]:
+    def boundary_pieces(self) -> tuple[Piece, ...]:
         """Return the pieces of the boundary of the spatial domain, for all times and parameters."""
 
     @abc.abstractmethod
-    def side_piece(self, coordinate: sp.Symbol, upper: bool) -> BoxPiece:
-        """Return the side where a spatial coordinate is least or greatest."""
+    def side_pieces(self, coordinate: sp.Symbol, upper: bool) -> tuple[Piece, ...]:
+        """Return the flat parts of the boundary where a spatial coordinate is least or greatest."""
 
     @abc.abstractmethod
-    def initial_pieces(self) -> tuple[BoxPiece, ...]:
+    def initial_pieces(self) -> tuple[Piece, ...]:
         """Return the pieces at the first instant, none without time."""
 
     @abc.abstractmethod
@@ -87,6 +87,21 @@ class Domain(abc.ABC):
     def measure(self) -> float:
         """Length, area, volume, ..., times the durations."""
         return sum(piece.measure for piece in self.interior_pieces())
+
+    @property
+    def shapes(self) -> Domain:
+        """The spatial domain, with what it is composed of."""
+        return self
+
+    @property
+    def holes(self) -> tuple[Domain, ...]:
+        """The shapes that were taken away and lie inside."""
+        return ()
+
+    @property
+    def corners(self) -> list[tuple[float, float, float]]:
+        """The corners of a domain of the plane as (x, y, interior angle)."""
+        return []
 
     @property
     def interior(self) -> Region:
@@ -123,7 +138,18 @@ class Domain(abc.ABC):
             names = ", ".join(map(str, self.space)) or "none"
             raise ProblemError(f"{coordinate} is not a spatial coordinate of the domain (these are: {names}).")
         value = self.bounds[self.space.index(coordinate), int(upper)]
-        return Region.whole(self, [self.side_piece(coordinate, upper)], f"{coordinate} = {value:g}")
+        return Region.whole(self, self.side_pieces(coordinate, upper), f"{coordinate} = {value:g}")
+
+    def quadrature(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return points (N, d) and weights (N,) of a rule for the whole domain, with about n points along each axis."""
+        rules = [piece.rule(n) for piece in self.interior_pieces()]
+        known = [rule for rule in rules if rule is not None]
+        assert len(known) == len(rules), "every interior piece has a rule"
+        return np.concatenate([x for x, _ in known]), np.concatenate([w for _, w in known])
+
+    @abc.abstractmethod
+    def signed_distance(self, points: np.ndarray) -> np.ndarray:
+        """Return (n,): the distance of points (n, d) from the boundary of the spatial domain, negative inside."""
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return (n,) bool: which of the points (n, d) lie in the domain."""
@@ -154,11 +180,11 @@ class Region:
     """A union of whole pieces of a domain (its sides, its interior), each with a predicate that selects part of it."""
 
     domain: Domain
-    parts: tuple[tuple[BoxPiece, sp.Basic], ...]
+    parts: tuple[tuple[Piece, sp.Basic], ...]
     name: str
 
     @classmethod
-    def whole(cls, domain: Domain, pieces: Iterable[BoxPiece], name: str) -> Region:
+    def whole(cls, domain: Domain, pieces: Iterable[Piece], name: str) -> Region:
         """Return the union of pieces, each taken whole."""
         return cls(domain, tuple((piece, sp.true) for piece in pieces), name)
 
@@ -191,7 +217,7 @@ class Region:
         parts = tuple((piece, sp.And(old, sp.Not(theirs.get(piece, sp.false)))) for piece, old in mine.items())
         return self._named(parts, f"{self.name} without {other.name}")
 
-    def pieces(self) -> tuple[BoxPiece, ...]:
+    def pieces(self) -> tuple[Piece, ...]:
         """Return the pieces, cut to where the predicates hold; empty if nothing is selected."""
         return tuple(cut for piece, predicate in self.parts for cut in piece.cut(predicate))
 
@@ -215,15 +241,44 @@ class Region:
     def __repr__(self) -> str:
         return f"Region({self.name})"
 
-    def _named(self, parts: tuple[tuple[BoxPiece, sp.Basic], ...], name: str) -> Region:
+    def _named(self, parts: tuple[tuple[Piece, sp.Basic], ...], name: str) -> Region:
         return replace(self, parts=tuple(part for part in parts if part[1] != sp.false), name=name)
 
-    def _aligned(self, other: Region) -> tuple[dict[BoxPiece, sp.Basic], dict[BoxPiece, sp.Basic]]:
+    def _aligned(self, other: Region) -> tuple[dict[Piece, sp.Basic], dict[Piece, sp.Basic]]:
         if self.domain != other.domain:
             raise ProblemError(
                 f"{self.name} and {other.name} belong to different domains; take both from the same one."
             )
-        return dict(self.parts), dict(other.parts)
+        mine, theirs = dict(self.parts), dict(other.parts)
+        if mine.keys() <= theirs.keys() or theirs.keys() <= mine.keys():
+            return mine, theirs
+        mine, theirs = _divided(mine, theirs), _divided(theirs, mine)
+        same = {q: next((p for p in mine if _same(p, q)), q) for q in theirs}
+        return mine, {same[q]: when for q, when in theirs.items()}
+
+
+def _divided(pieces: dict[Piece, sp.Basic], others: dict[Piece, sp.Basic]) -> dict[Piece, sp.Basic]:
+    """Cut pieces of the boundary where others begin and end, so that two of them coincide or do not overlap."""
+    for other in others:
+        pieces = {part: when for piece, when in pieces.items() for part in piece.divided(other)}
+    return pieces
+
+
+def _same(piece: Piece, other: Piece) -> bool:
+    """Whether two divided pieces are one but for rounding."""
+    if piece == other:
+        return True
+    if piece.dimension != other.dimension or not np.isclose(piece.measure, other.measure, rtol=1e-9):
+        return False
+    return bool(piece.contains(other.points(halton(3, other.dimension))).all())
+
+
+def foreign(region: Region, domain: Domain) -> ProblemError:
+    """Return the error of a region that belongs elsewhere."""
+    return ProblemError(
+        f"the region {region.name} belongs to another domain ({region.domain.text}) than the problem's "
+        f"({domain.text}); take it from the problem's domain."
+    )
 
 
 @dataclass(frozen=True, init=False)

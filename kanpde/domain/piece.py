@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -22,8 +22,36 @@ TOLERANCE = 1e-10
 
 
 @runtime_checkable
-class Piece(Protocol):
+class Piece(Hashable, Protocol):
     """A part of a domain of one dimension m, with a chart from [0, 1]^m."""
+
+    @property
+    def coordinates(self) -> tuple[sp.Symbol, ...]:
+        """The coordinates of the domain: space, time, parameters."""
+
+    @property
+    def lower(self) -> tuple[float, ...]:
+        """The least coordinates; equal to the greatest where the piece has a fixed one."""
+
+    @property
+    def upper(self) -> tuple[float, ...]:
+        """The greatest coordinates."""
+
+    @property
+    def normal(self) -> tuple[float, ...] | None:
+        """The outward unit normal of a flat piece of the boundary, () of a curved one, None off the boundary."""
+
+    @property
+    def predicate(self) -> sp.Basic:
+        """What else must hold on the piece."""
+
+    @property
+    def implicit(self) -> sp.Expr | None:
+        """A smooth function that vanishes on the piece and nowhere else in the closed domain, about 1 inside it."""
+
+    @property
+    def fraction(self) -> float:
+        """The part of the unit cube that is mapped to the piece and counts."""
 
     @property
     def dimension(self) -> int:
@@ -46,6 +74,24 @@ class Piece(Protocol):
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return (n,) bool: which of the points (n, d) lie on the piece and satisfy its predicate."""
 
+    def extruded(self, coordinates: Sequence[sp.Symbol], lower: Sequence[float], upper: Sequence[float]) -> Piece:
+        """Return the product of the piece with a box over further coordinates."""
+
+    def reordered(self, coordinates: Sequence[sp.Symbol]) -> Piece:
+        """Return the piece with its coordinates after space in another order."""
+
+    def separated(self, dimension: int) -> tuple[Piece, tuple[sp.Symbol, ...], tuple[float, ...], tuple[float, ...]]:
+        """Return the piece in the first `dimension` coordinates alone, and the others with their ends."""
+
+    def divided(self, other: Piece) -> tuple[Piece, ...]:
+        """Return parts of the piece, each of which lies on `other` wholly or not at all."""
+
+    def cut(self, predicate: sp.Basic) -> tuple[Piece, ...]:
+        """Return the parts where `predicate` holds."""
+
+    def rule(self, n: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return quadrature points and weights, about n along each axis; None where there is no rule."""
+
 
 @dataclass(frozen=True)
 class BoxPiece:
@@ -56,6 +102,7 @@ class BoxPiece:
     upper: tuple[float, ...]
     normal: tuple[float, ...] | None = None
     predicate: sp.Basic = sp.true
+    implicit: sp.Expr | None = field(default=None, compare=False, repr=False)
 
     @property
     def free(self) -> tuple[int, ...]:
@@ -120,13 +167,38 @@ class BoxPiece:
             upper=(*self.upper, *upper),
         )
 
+    def reordered(self, coordinates: Sequence[sp.Symbol]) -> BoxPiece:
+        """Return the piece with its coordinates in the order of the domain (time before parameters)."""
+        order = [self.coordinates.index(symbol) for symbol in coordinates]
+        lower, upper = tuple(self.lower[i] for i in order), tuple(self.upper[i] for i in order)
+        return replace(self, coordinates=tuple(coordinates), lower=lower, upper=upper)
+
+    def separated(self, dimension: int) -> tuple[BoxPiece, tuple[sp.Symbol, ...], tuple[float, ...], tuple[float, ...]]:
+        """Return the piece in the first `dimension` coordinates alone, and the others with their ends."""
+        (symbols, lower, upper), k = (self.coordinates, self.lower, self.upper), dimension
+        spatial = replace(self, coordinates=symbols[:k], lower=lower[:k], upper=upper[:k])
+        return spatial, symbols[k:], lower[k:], upper[k:]
+
+    def divided(self, other: Piece) -> tuple[BoxPiece, ...]:
+        """Return the piece cut at the ends of another one of the same plane."""
+        if not isinstance(other, BoxPiece) or other.normal != self.normal or other.free != self.free:
+            return (self,)
+        cells = itertools.product(*(self._intervals(i, [other.lower[i], other.upper[i]]) for i in self.free))
+        return tuple(self._narrowed(cell) for cell in cells)
+
+    def rule(self, n: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the tensor Gauss rule with n points along each free axis; None with a predicate."""
+        if self.predicate != sp.true:
+            return None
+        return box_rule(np.array(self.lower), np.array(self.upper), n)
+
     def cut(self, predicate: sp.Basic) -> tuple[BoxPiece, ...]:
         """Return the part where `predicate` holds: exact boxes if it is axis-aligned, else one masked piece or none."""
         if predicate == sp.true:
             return (self,)
         cuts = [thresholds(predicate, self.coordinates[i]) for i in self.free]
         if any(c is None for c in cuts):
-            masked = replace(self, predicate=predicate)
+            masked = replace(self, predicate=predicate, implicit=None)
             return (masked,) if masked.fraction > 0 else ()
         cells = itertools.product(*(self._intervals(i, c or []) for i, c in zip(self.free, cuts, strict=True)))
         boxes = [self._narrowed(cell) for cell in cells]
@@ -140,7 +212,26 @@ class BoxPiece:
         lower, upper = list(self.lower), list(self.upper)
         for axis, (a, b) in zip(self.free, cell, strict=True):
             lower[axis], upper[axis] = a, b
-        return replace(self, lower=tuple(lower), upper=tuple(upper))
+        whole = tuple(lower) == self.lower and tuple(upper) == self.upper
+        return replace(self, lower=tuple(lower), upper=tuple(upper), implicit=self.implicit if whole else None)
+
+
+def box_rule(lower: np.ndarray, upper: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tensor Gauss rule with n points along each axis of positive length."""
+    nodes, factors = np.polynomial.legendre.leggauss(n)
+    points, weights = np.zeros((1, 0)), np.ones(1)
+    for a, b in zip(lower, upper, strict=True):
+        line = (
+            (np.array([a]), np.ones(1)) if a == b else (0.5 * (a + b) + 0.5 * (b - a) * nodes, 0.5 * (b - a) * factors)
+        )
+        points, weights = product_rule(points, weights, line[0][:, None], line[1])
+    return points, weights
+
+
+def product_rule(p: np.ndarray, v: np.ndarray, q: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the product of two rules."""
+    points = np.concatenate([np.repeat(p, len(q), axis=0), np.tile(q, (len(p), 1))], axis=1)
+    return points, np.repeat(v, len(q)) * np.tile(w, len(p))
 
 
 def halton(n: int, dimension: int) -> np.ndarray:

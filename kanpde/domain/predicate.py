@@ -52,7 +52,7 @@ def thresholds(predicate: sp.Basic, symbol: sp.Symbol) -> list[float] | None:
     An axis-aligned predicate compares one coordinate at a time with a constant, each comparison being linear.
     """
     found = []
-    for relation in _comparisons(predicate):
+    for relation in comparisons(predicate):
         difference = sp.expand(relation.args[0] - relation.args[1])
         if symbol not in difference.free_symbols:
             continue
@@ -63,6 +63,7 @@ def thresholds(predicate: sp.Basic, symbol: sp.Symbol) -> list[float] | None:
     return sorted(set(found))
 
 
-def _comparisons(predicate: sp.Basic) -> list[sp.Basic]:
+def comparisons(predicate: sp.Basic) -> list[sp.Basic]:
+    """Return the comparisons that a predicate consists of, in a fixed order."""
     kinds = (sp.StrictLessThan, sp.LessThan, sp.StrictGreaterThan, sp.GreaterThan)
     return sorted(predicate.atoms(*kinds), key=sp.default_sort_key)

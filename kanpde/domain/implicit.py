@@ -1,0 +1,64 @@
+"""Smooth functions that vanish on one curve of an outline and nowhere else in the closed body, for exact conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import sympy as sp
+
+from .crossings import crossings
+from .curves import Arc, Curve, Segment, distance
+
+
+def implicit_of(curve: Curve, curves: Sequence[Curve], space: Sequence[sp.Symbol], box: np.ndarray) -> sp.Expr | None:
+    """Return the function, positive inside the body and about 1 there; None where line or ellipse meet the body again.
+
+    Args:
+        curve: the one that it vanishes on.
+        curves: the outline.
+        space: x, y.
+        box: around the outline, (2, 2).
+    """
+    scale = float(max(np.ptp(box, axis=1).max(), np.abs(box).max()))
+    carrier = _carrier(curve, box)
+    for other in curves:
+        cuts = crossings(carrier, other, 1e-9 * scale)
+        points = carrier.at(np.array(cuts)) if cuts else np.zeros((0, 2))
+        if np.any(distance(curve, points) > 1e-6 * scale):
+            return None
+        # A tangent line or circle touches without crossing an end.
+        if other is not curve and isinstance(other, type(curve)) and other.same_carrier(curve, 1e-8 * scale):
+            return None
+    return _line(curve, space, box) if isinstance(curve, Segment) else _ellipse(curve, space, box)
+
+
+def _carrier(curve: Curve, box: np.ndarray) -> Curve:
+    """The whole ellipse, or the line as far as the box reaches."""
+    if isinstance(curve, Arc):
+        return Arc(curve.center, curve.axes, curve.angle, curve.start, curve.start + 2 * np.pi)
+    reach = 2 * float(np.linalg.norm(np.ptp(box, axis=1))) / curve.length
+    return curve.part(-reach, 1 + reach)
+
+
+def _line(curve: Segment, space: Sequence[sp.Symbol], box: np.ndarray) -> sp.Expr:
+    """The distance from the line, over the greatest one in the box."""
+    (a, b), (p, q) = curve.vector / curve.length, curve.start
+    corners = np.array([[x, y] for x in box[0] for y in box[1]]) - np.array(curve.start)
+    depth = float(np.max(corners @ np.array([-b, a])))
+    x, y = space
+    terms = [sp.Float(c / depth) * (s - e) for c, s, e in ((-b, x, p), (a, y, q)) if c != 0]
+    return sp.Add(*terms)
+
+
+def _ellipse(curve: Arc, space: Sequence[sp.Symbol], box: np.ndarray) -> sp.Expr:
+    """1 - q within an ellipse, q the quadratic form; around a hole (q - 1) / (q + s), s its box over its own size."""
+    inverse = np.linalg.inv(curve.matrix)
+    form = inverse.T @ inverse
+    x, y = (s - c for s, c in zip(space, curve.center, strict=True))
+    q = sp.Float(form[0, 0]) * x**2 + sp.Float(form[1, 1]) * y**2
+    if abs(form[0, 1]) > 1e-15 * abs(form).max():
+        q += sp.Float(2 * form[0, 1]) * x * y
+    if curve.end > curve.start:
+        return 1 - q
+    return (q - 1) / (q + sp.Float(float(np.ptp(box, axis=1).max()) / max(curve.axes)))
