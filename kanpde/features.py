@@ -7,15 +7,80 @@ angle ω it behaves like r^(π/ω) (Grisvard 1985), which no smooth edge approxi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 import sympy as sp
 
-from kanpde.collocation import collocate
-from kanpde.field import SymbolicField
+from kanpde.collocation import PointSet, collocate
+from kanpde.field import Ansatz, SymbolicField
 from kanpde.problem import Problem
 
+TABLE = 4001  # nodes of the table by which a clustering is inverted
 SAMPLE = 2048  # points that tell the range of a feature
 MARGIN = 1e-3  # by which a sampled range is widened
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Steep places c_k of widths δ_k along one axis: ξ(x) = Σ asinh((x - c_k)/δ_k), monotone, slow where u is steep.
+
+    As an input of the network ξ makes a front as smooth as the rest; as a density of points it puts half of them there.
+    """
+
+    axis: int
+    centres: tuple[float, ...]
+    widths: tuple[float, ...]
+
+    def feature(self, symbol: sp.Symbol) -> sp.Expr:
+        """ξ as an expression."""
+        return sp.Add(
+            *(sp.asinh((symbol - sp.Float(c)) / sp.Float(w)) for c, w in zip(self.centres, self.widths, strict=True))
+        )
+
+    def spread(self, x: np.ndarray, lower: float, upper: float) -> tuple[np.ndarray, np.ndarray]:
+        """Maps uniform x (n,) on [lower, upper] to clustered ones, and the factors (n,) of their weights."""
+        line = np.linspace(lower, upper, TABLE)
+        line = np.unique(np.concatenate([line, *(self._near(k, lower, upper) for k in range(len(self.centres)))]))
+        share = 0.5 * (line - lower) / (upper - lower) + 0.5 * self._share(line, lower, upper)
+        moved = np.interp((x - lower) / (upper - lower), share, line)
+        slope = sum(1.0 / np.hypot(moved - c, w) for c, w in zip(self.centres, self.widths, strict=True))
+        total = self._sum(np.array([upper])) - self._sum(np.array([lower]))
+        density = 0.5 / (upper - lower) + 0.5 * slope / total
+        return moved, 1.0 / (density * (upper - lower))
+
+    def _near(self, k: int, lower: float, upper: float) -> np.ndarray:
+        offsets = self.widths[k] * np.sinh(np.linspace(-12.0, 12.0, TABLE))
+        return np.clip(self.centres[k] + offsets, lower, upper)
+
+    def _sum(self, x: np.ndarray) -> np.ndarray:
+        return np.sum([np.arcsinh((x - c) / w) for c, w in zip(self.centres, self.widths, strict=True)], axis=0)
+
+    def _share(self, x: np.ndarray, lower: float, upper: float) -> np.ndarray:
+        low, high = self._sum(np.array([lower])), self._sum(np.array([upper]))
+        return (self._sum(x) - low) / (high - low)
+
+
+def with_clusterings(problem: Problem, ansatz: Ansatz, clusterings: Sequence[Clustering]) -> Ansatz:
+    """The ansatz whose network has ξ in the place of each coordinate that is clustered."""
+    if not clusterings:
+        return ansatz
+    inputs = list(problem.coordinates)
+    for clustering in clusterings:
+        inputs[clustering.axis] = clustering.feature(problem.coordinates[clustering.axis])
+    return replace(ansatz, features=SymbolicField(problem.coordinates, tuple(inputs)), clusterings=tuple(clusterings))
+
+
+def clustered(problem: Problem, ansatz: Ansatz, points: PointSet) -> PointSet:
+    """Uniform points of a box drawn together where the ansatz is steep, with the weights that this takes."""
+    x, weights = points.x.copy(), points.weights
+    for clustering in ansatz.clusterings:
+        lower, upper = problem.domain.bounds[clustering.axis]
+        if np.ptp(x[:, clustering.axis]) > 0:
+            x[:, clustering.axis], factor = clustering.spread(x[:, clustering.axis], float(lower), float(upper))
+            weights = weights * factor
+    return PointSet(x, weights, points.normals) if ansatz.clusterings else points
 
 
 def inputs_of(problem: Problem, features: SymbolicField | None) -> tuple[sp.Expr, ...]:

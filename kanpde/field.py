@@ -91,13 +91,15 @@ class Ansatz:
         lift: g, one expression an unknown; zero where nothing is imposed.
         factor: b, one expression an unknown; one where nothing is imposed.
         imposed: which conditions of the problem are kept exactly, by position.
-        features: what the network is a function of, by default the coordinates: polar ones around a hole, say.
+        features: what the network is a function of, by default the coordinates.
+        clusterings: steep places, where collocation points are drawn together.
     """
 
     lift: SymbolicField
     factor: SymbolicField
     imposed: tuple[int, ...] = ()
     features: SymbolicField | None = None
+    clusterings: tuple[Any, ...] = ()
 
     @property
     def trivial(self) -> bool:

@@ -13,7 +13,7 @@ from kanpde.collocation import RULES, PointSet, collocate
 from kanpde.domain import Product, halton
 from kanpde.errors import ProblemError
 from kanpde.expression import Program
-from kanpde.features import input_bounds, inputs_of, periodic_inputs
+from kanpde.features import clustered, input_bounds, inputs_of, periodic_inputs
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.lowering import lower
 from kanpde.network import KAN, ModuleNetwork, Network, Trainable, with_bounds, with_periodic
@@ -197,7 +197,10 @@ def blocks(
     problem: Problem, ansatz: Ansatz, count: int, seed: int, rule: str = "sobol", weights: Sequence[float] = ()
 ) -> list[Block]:
     """The equations, region by region, then each condition that the ansatz does not keep."""
-    result = equation_blocks(problem, count, rule, seed)
+    result = [
+        replace(block, points=clustered(problem, ansatz, block.points))
+        for block in equation_blocks(problem, count, rule, seed)
+    ]
     for k, condition in enumerate(problem.conditions):
         if k not in ansatz.imposed and condition.operator is not None:
             weight = weights[k] if k < len(weights) else 1.0

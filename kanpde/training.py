@@ -33,6 +33,7 @@ AFRESH = 1e-6  # damping after a stage in which no step helped any more
 OVERFIT = 10.0  # by this factor the residual may rise at new points; beyond, the points were too few
 MOST_POINTS = 12.0  # points a parameter that the driver goes up to
 SETBACK = 2.0  # a stage whose estimate is this much worse than the best is given up
+PROMISING = 0.05  # of the first residual: above it no error estimate is worth its cost
 REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
 
 Row = dict[str, Any]
@@ -84,6 +85,7 @@ class Run:
     progress: Progress
     callback: Callable[[Row], None] | None = None
     checkpoint: Callable[[Progress], None] | None = None
+    rescue: Callable[[], tuple[Trainable, Ansatz] | None] | None = None
     started: float = field(default_factory=time.perf_counter)
     ratio: float = math.inf
     best: tuple[Trainable, DefectEstimate] | None = None
@@ -97,6 +99,7 @@ class Run:
         rows = self.progress.history
         self.density = float(rows[-1]["density"]) if rows else POINTS_PER_PARAMETER
         self.expected = float(rows[-1]["residual"]) if rows else math.inf
+        self.first = math.inf
 
     @property
     def seconds(self) -> float:
@@ -141,8 +144,9 @@ class Run:
                     break
                 if self.checkpoint is not None:
                     self.checkpoint(self.progress)
-            if self.progress.estimate is None and self.progress.history:
-                self._estimated(self.progress.history[-1]["loss"])
+            rows = self.progress.history
+            if self.progress.estimate is None and rows and self._promising(rows[-1]["loss"]):
+                self._estimated(rows[-1]["loss"])
             self._settle()
             status = self._verdict()
         except KeyboardInterrupt:
@@ -218,6 +222,8 @@ class Run:
         state = engine.init(system, system.theta)
         if state.status is Status.NOT_FINITE:
             raise ProblemError(not_finite(system))
+        if math.isinf(self.first):
+            self.first = max(float(state.loss), 0.5 * float(system.residual(0.0 * system.theta).square().sum()))
         losses = [state.loss]
         for _ in range(stage.iterations):
             state = engine.step(system, state)
@@ -228,7 +234,10 @@ class Run:
             if self._worth_estimating(state.loss, len(losses) if damped else 1) and self._estimated(state.loss):
                 break
         if not self.converged:
-            self._estimated(state.loss)
+            if self._promising(state.loss):
+                self._estimated(state.loss)
+            else:
+                self.progress = dataclasses.replace(self.progress, estimate=None)
         damping = _reopened(state) if damped else self.progress.damping
         self.progress = dataclasses.replace(self.progress, stage=k + (not self.late), damping=damping)
         self.expected = math.sqrt(2 * state.loss)
@@ -236,11 +245,22 @@ class Run:
             self._retreat()
             self._reconsider(state.loss)
 
+    def _promising(self, loss: float) -> bool:
+        """Whether the residual has fallen so far that an estimate can mean something."""
+        return loss <= PROMISING**2 * self.first
+
     def _reconsider(self, loss: float) -> None:
         """No trusted estimate after the first stage: the residual is steep somewhere between points. Another start."""
         estimate = self.progress.estimate
-        if self.progress.stage != 1 or estimate is None or estimate.trusted:
+        if self.progress.stage != 1 or self.estimator.solver is None or (estimate is not None and estimate.trusted):
             return
+        if self.rescue is not None and not self._promising(loss):
+            start, self.rescue = self.rescue(), None
+            if start is not None:
+                network, self.ansatz = start
+                self.spare, self.doubtful, self.expected = [], [], math.inf
+                self.progress = dataclasses.replace(self.progress, network=network, damping=1e-3)
+                return
         self.doubtful.append((loss, self.progress.network))
         self.expected = math.inf
         if self.spare:
@@ -269,7 +289,7 @@ class Run:
     def _worth_estimating(self, loss: float, steps: int) -> bool:
         """Whether the residual foretells an error below the tolerance; now and then where no estimate says how."""
         if math.isinf(self.ratio):
-            return steps % CHECK == 0
+            return steps % CHECK == 0 and self._promising(loss)
         return self.ratio * math.sqrt(2 * loss) * SAFETY <= self.wishes.rtol
 
     def _grown(self, stage: Stage) -> Trainable:
@@ -336,7 +356,8 @@ class Run:
         if self.late:
             return "out of time"
         if estimate is None or not estimate.trusted or estimate.relative is None:
-            return f"finished without an error estimate: {self.estimator.reason}"
+            reason = self.estimator.reason or "the residual stays too large for one; give max_seconds or a finer network"
+            return f"finished without an error estimate: {reason}"
         return (
             f"not converged: the estimated error {estimate.relative:.1e} stays above {self.wishes.rtol:.1e}/{SAFETY}; "
             "give a wider network, more stages, or a larger rtol"

@@ -12,6 +12,7 @@ from kanpde import store
 from kanpde.errors import ProblemError, StoreError
 from kanpde.estimate import TrainedField, relative_l2
 from kanpde.expression import from_tree, to_tree
+from kanpde.features import Clustering
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.network import ModuleNetwork, Network, Trainable, network_from_spec, network_spec
 from kanpde.problem import Problem, problem_from_tree, problem_to_tree
@@ -60,8 +61,11 @@ def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Re
 
 
 def _ansatz_tree(ansatz: Ansatz) -> dict[str, Any]:
-    trees = {"lift": ansatz.lift.expressions, "factor": ansatz.factor.expressions}
-    return {k: [to_tree(e) for e in v] for k, v in trees.items()} | {"imposed": list(ansatz.imposed)}
+    features = () if ansatz.features is None else ansatz.features.expressions
+    trees = {"lift": ansatz.lift.expressions, "factor": ansatz.factor.expressions, "features": features}
+    steep = [[c.axis, list(c.centres), list(c.widths)] for c in ansatz.clusterings]
+    expressions = {k: [to_tree(e) for e in v] for k, v in trees.items()}
+    return expressions | {"imposed": list(ansatz.imposed), "clusterings": steep}
 
 
 def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Module | None = None) -> Solution:
@@ -116,9 +120,12 @@ def _module(record: Record, module: torch.nn.Module | None, path: str | Path) ->
 
 
 def _ansatz(record: Record, problem: Problem) -> Ansatz:
-    lift, factor = (tuple(from_tree(t) for t in record.field[k]) for k in ("lift", "factor"))
+    trees = {k: record.field.get(k, []) for k in ("lift", "factor", "features")}
+    fields = {k: SymbolicField(problem.coordinates, tuple(from_tree(t) for t in v)) for k, v in trees.items()}
     imposed = tuple(int(k) for k in record.field["imposed"])
-    return Ansatz(SymbolicField(problem.coordinates, lift), SymbolicField(problem.coordinates, factor), imposed)
+    features = fields["features"] if trees["features"] else None
+    steep = tuple(Clustering(int(k), tuple(c), tuple(w)) for k, c, w in record.field.get("clusterings", []))
+    return Ansatz(fields["lift"], fields["factor"], imposed, features, steep)
 
 
 def _correction(stored: store.Stored) -> GridFunction | None:
@@ -126,7 +133,8 @@ def _correction(stored: store.Stored) -> GridFunction | None:
     if record.correction is None:
         return None
     grid = grid_of(record.correction["axes"])
-    return GridFunction(grid, stored.arrays["correction"], record.unknowns, record.coordinates)
+    names = tuple(record.correction.get("fields", record.unknowns))
+    return GridFunction(grid, stored.arrays["correction"], names, record.coordinates)
 
 
 def saved(solution: Solution, path: str | Path, **changes: Any) -> Path:

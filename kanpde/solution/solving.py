@@ -19,6 +19,7 @@ from kanpde.network import Network, Trainable, restarted
 from kanpde.plan import Ladder, Stage, check_weights, default_network, fitted
 from kanpde.problem import Problem
 from kanpde.residuals import MEMORY
+from kanpde.start import rescued
 from kanpde.solution.files import load, progress_of, saved, solution_of
 from kanpde.solution.solution import Solution
 from kanpde.training import Progress, Row, Run, Wishes
@@ -82,6 +83,8 @@ def solve(
     chosen = tuple(stages) if stages is not None else Ladder()
     wishes = Wishes(rtol, seed, max_seconds, weights, memory=memory)
     run = Run(problem, ansatz, chosen, wishes, start, _announcer(progress, callback), started=started)
+    if network is None and stages is None and earlier is None and initial_guess is None:
+        run.rescue = lambda: rescued(problem, ansatz, seed)
     if checkpoint is not None:
         check_writable(checkpoint)
         run.checkpoint = lambda state: _keep(checkpoint, run, state)

@@ -1,0 +1,125 @@
+"""A start near the solution, for problems that random starts do not solve: steep fronts, stiff and nonlinear ones.
+
+A coarse grid solution (a second of work) tells where the solution is steep and what it looks like. Its steep places
+become inputs of the network, ξ = asinh((x - c)/δ), in which a front of width δ is smooth; the network is fitted to its
+values; then the equations take over. The coarse solution decides nothing but where the iteration begins.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from kanpde.collocation import PointSet, collocate
+from kanpde.errors import ProblemError
+from kanpde.features import Clustering, clustered, inputs_of, with_clusterings
+from kanpde.field import Ansatz
+from kanpde.lowering import lower
+from kanpde.network import KAN, Network
+from kanpde.operator import JetVariable, compile_operator
+from kanpde.optim import LevenbergMarquardt
+from kanpde.plan import fitted
+from kanpde.problem import Problem
+from kanpde.references.function import GridFunction
+from kanpde.references.reference import reference
+from kanpde.residuals import Block, ResidualSystem
+
+COARSE = {1: 801, 2: 257, 3: 25}
+NODES = {1: 801, 2: 301, 3: 61}  # per axis, on which the coarse solution is looked at
+STEEP = 8.0  # times the mean slope, from where on a place is steep
+FRONT = 1.5  # widths of a front (range of u over its slope) that δ takes
+WIDEST = 0.25  # part of an axis that is steep beyond which steepness is no local matter
+MOST = 4  # steep places an axis
+WIDTH = 6  # nodes in each of two hidden layers
+DEGREES = (8, 12, 16)  # of the edges while the network is fitted
+STEPS = 25  # at each degree
+POINTS = 4.0  # a parameter
+
+
+def coarse_start(problem: Problem, ansatz: Ansatz, seed: int) -> tuple[Network, Ansatz] | None:
+    """A network fitted to a coarse grid solution, and its ansatz; None where no grid can solve the problem."""
+    try:
+        coarse = coarse_solution(problem)
+    except ProblemError:
+        return None
+    if not np.all(np.isfinite(coarse.values)):
+        return None
+    placed = with_clusterings(problem, ansatz, steep_places(problem, coarse))
+    width, inputs = WIDTH + len(problem.fields) - 1, len(inputs_of(problem, placed.features))
+    network = KAN([inputs, width, width, len(problem.fields)], "chebyshev", degree=DEGREES[0], seed=seed)
+    start = fitted(network, problem, placed.features)
+    assert isinstance(start, Network)
+    return fit(problem, placed, start, coarse, seed), placed
+
+
+def coarse_solution(problem: Problem) -> GridFunction:
+    """The problem on a coarse grid by second-order differences, marching in time where there is one."""
+    nodes = COARSE[problem.domain.dimension]
+    return reference(problem, (nodes,) * problem.domain.dimension, order=2)
+
+
+def steep_places(problem: Problem, coarse: GridFunction) -> tuple[Clustering, ...]:
+    """Where the coarse solution is steep across an axis, at the same place throughout."""
+    bounds, d = problem.domain.bounds, problem.domain.dimension
+    lines = [np.linspace(a, b, NODES.get(d, 31)) for a, b in bounds]
+    grids = np.meshgrid(*lines, indexing="ij")
+    values = coarse(np.stack([g.ravel() for g in grids], axis=1)).reshape(*grids[0].shape, -1)
+    spread = np.ptp(values.reshape(-1, values.shape[-1]), axis=0)
+    scaled = values / np.where(spread > 0, spread, 1.0)
+    periodic = {c.axis for c in problem.conditions if c.kind == "periodic"}
+    places = [_places(k, lines[k], scaled) for k in range(d) if k not in periodic]
+    return tuple(place for place in places if place is not None)
+
+
+def _places(axis: int, line: np.ndarray, values: np.ndarray) -> Clustering | None:
+    """The peaks of the largest slope along an axis, None where it has none, or is steep everywhere."""
+    slope = np.abs(np.gradient(values, line, axis=axis))
+    profile = np.moveaxis(slope, axis, 0).reshape(len(line), -1).max(axis=1)
+    steep = profile * (line[-1] - line[0]) > STEEP
+    if not steep.any() or steep.mean() > WIDEST:
+        return None
+    centres: list[float] = []
+    widths: list[float] = []
+    for k in np.argsort(-profile):
+        if not steep[k] or len(centres) == MOST:
+            break
+        if all(abs(line[k] - c) > 4 * w for c, w in zip(centres, widths, strict=True)):
+            centres.append(float(line[k]))
+            widths.append(float(FRONT / profile[k]))
+    return Clustering(axis, tuple(centres), tuple(widths))
+
+
+def fit(problem: Problem, ansatz: Ansatz, network: Network, coarse: GridFunction, seed: int) -> Network:
+    """The network with values as near to the coarse solution as least squares brings them, degree by degree."""
+    d = problem.domain.dimension
+    engine = LevenbergMarquardt()
+    for degree in DEGREES:
+        scalars = network.scalars
+        network = network.grown(lambda _, degree=degree: degree)
+        network.scalars = scalars
+        count = round(POINTS * network.n_parameters)
+        points = clustered(problem, ansatz, collocate(problem.domain.interior, count, "sobol", seed))
+        system = ResidualSystem(_rows(problem, points, coarse(points.x), d), network, ansatz)
+        state = engine.init(system, system.theta)
+        for _ in range(STEPS):
+            state = engine.step(system, state)
+        system.adopt(state.theta)
+    return network
+
+
+def _rows(problem: Problem, points: PointSet, values: np.ndarray, d: int) -> list[Block]:
+    """One block a field: its value must equal the coarse one."""
+    blocks = []
+    for k, field in enumerate(problem.fields):
+        operator = compile_operator(field, problem.scope("the fit"))
+        assert operator.jet == (JetVariable(k, (0,) * d),)
+        blocks.append(Block(f"equations of {field.func}", (lower(operator),), points, target=values[:, k]))
+    return blocks
+
+
+def rescued(problem: Problem, ansatz: Ansatz, seed: int) -> tuple[Network, Ansatz] | None:
+    """A coarse start where it makes sense: on boxes, without unknown scalars."""
+    if not problem.domain.is_box or problem.parameters or problem.domain.dimension > 3:
+        return None
+    return coarse_start(problem, dataclasses.replace(ansatz, features=None), seed)
