@@ -1,0 +1,166 @@
+"""Newton's method for the discrete weak form, and the sparse factorisation below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import linalg
+
+from kanpde.errors import ProblemError
+from kanpde.references.fem.constraints import Constraints
+from kanpde.references.fem.discrete import Discretisation
+
+Array = np.ndarray
+
+STEPS = 30
+HALVINGS = 8
+LEAF = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """A factorised bordered system [TᵀKT, s TᵀWᵀ; s WT, 0].
+
+    Attributes:
+        lu: SciPy's factorisation.
+        order: the elimination order.
+        free: how many rows belong to free values; those below are constraints.
+        scale: s, which makes the constraints as large as the rest.
+    """
+
+    lu: Any
+    order: Array
+    free: int
+    scale: float
+
+    def solve(self, right: Array) -> Array:
+        """The solution for a right-hand side of the system without s; multipliers come divided by s."""
+        scaled = np.concatenate([right[: self.free], self.scale * right[self.free :]])
+        result = np.empty_like(scaled)
+        result[self.order] = self.lu.solve(scaled[self.order])
+        return result
+
+
+def dissected(places: Array) -> Array:
+    """An elimination order by nested dissection along the coordinates: halves first, what separates them last.
+
+    A graph whose edges are short is cut by a slab; here the order of a recursive bisection serves (George 1973).
+    """
+    order: list[Array] = []
+    _dissect(np.arange(len(places)), places, order)
+    return np.concatenate(order)
+
+
+def _dissect(members: Array, places: Array, order: list[Array]) -> None:
+    if len(members) <= LEAF:
+        order.append(members)
+        return
+    axis = int(np.argmax(np.ptp(places[members], axis=0)))
+    sorted_ = members[np.argsort(places[members, axis], kind="stable")]
+    middle = len(sorted_) // 2
+    _dissect(sorted_[:middle], places, order)
+    _dissect(sorted_[middle:], places, order)
+
+
+def factorised(matrix: sparse.csr_array, held: Constraints) -> Factor:
+    """Factorise the system that the constraints leave.
+
+    Raises:
+        ProblemError: it is singular.
+    """
+    reduced = held.transfer.T @ matrix @ held.transfer
+    rows, scale = held.rows @ held.transfer, 1.0
+    if rows.shape[0]:
+        # The size of a row must not matter: it is a constraint.
+        scale = np.abs(reduced.data).max(initial=1.0) / max(np.abs(rows.data).max(initial=0.0), 1e-300)
+        reduced = sparse.block_array([[reduced, scale * rows.T], [scale * rows, None]])
+    try:
+        lu = linalg.splu(sparse.csc_array(reduced))
+    except RuntimeError as error:
+        raise ProblemError(f"the finite element system is singular ({error}); a condition is missing.") from error
+    return Factor(lu, np.arange(reduced.shape[0]), held.free, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A state with its multipliers, and how it was reached.
+
+    Attributes:
+        state: degrees of freedom.
+        multipliers: of the constraints that have some.
+        last_step: relative size of the last Newton step, 0 for a linear problem.
+        factor: the factorisation at the last but one state.
+    """
+
+    state: Array
+    multipliers: Array
+    last_step: float
+    factor: Factor
+
+
+def solve(
+    system: Discretisation,
+    held: Constraints,
+    start: Array | None = None,
+    parameters: tuple[float, ...] = (),
+    tolerance: float = 1e-10,
+) -> Solved:
+    """Newton's method, with shorter steps where the residual would grow; a linear problem takes one step.
+
+    Raises:
+        ProblemError: singular, not finite, or no convergence.
+    """
+    state = held.admissible(np.zeros(system.size) if start is None else start)
+    multipliers = np.zeros(len(held.values))
+    linear = system.problem.is_linear
+    last, size = np.inf, 0.0
+    for _ in range(1 if linear else STEPS):
+        residual, matrix = system.assemble(state, parameters)
+        assert matrix is not None
+        right = _reduced(held, residual, state, multipliers)
+        if not np.all(np.isfinite(right)) or not np.all(np.isfinite(matrix.data)):
+            raise ProblemError(f"{system.problem.name}: the equations are not finite on the mesh; check the coefficients.")
+        factor = factorised(matrix, held)
+        step = factor.solve(-right)
+        move, turn = held.transfer @ step[: held.free], step[held.free :] * factor.scale
+        length = 1.0 if linear else _length(system, held, state, multipliers, move, turn, np.linalg.norm(right), parameters)
+        state, multipliers = state + length * move, multipliers + length * turn
+        last, size = float(np.linalg.norm(move)), float(np.linalg.norm(state))
+        if last <= tolerance * size:
+            break
+    else:
+        if not linear:
+            raise ProblemError(
+                f"{system.problem.name}: Newton's method did not converge on the mesh; give a better start or a finer mesh."
+            )
+    return Solved(state, multipliers, 0.0 if linear else last / size if size else 0.0, factor)
+
+
+def _reduced(held: Constraints, residual: Array, state: Array, multipliers: Array) -> Array:
+    """What the free rows and the constraints lack."""
+    return np.concatenate([held.transfer.T @ (residual + held.rows.T @ multipliers), held.rows @ state - held.values])
+
+
+def _length(
+    system: Discretisation,
+    held: Constraints,
+    state: Array,
+    multipliers: Array,
+    move: Array,
+    turn: Array,
+    size: float,
+    parameters: tuple[float, ...],
+) -> float:
+    """The first of 1, ½, ¼, ... at which the residual is finite and not larger than before."""
+    length = 1.0
+    for _ in range(HALVINGS):
+        trial = state + length * move
+        residual, _ = system.assemble(trial, parameters, matrix=False)
+        lacking = np.linalg.norm(_reduced(held, residual, trial, multipliers + length * turn))
+        if np.isfinite(lacking) and lacking <= max(2.0 * size, 1e-12):
+            return length
+        length *= 0.5
+    return length
