@@ -5,15 +5,17 @@ from .core import Domain, Point, Region
 from .interval import Interval, ParameterRange, Time
 from .patch import ShapePiece
 from .piece import N_MEASURE, BoxPiece, Piece, halton
+from .polygon import Polygon
 from .product import Product
 from .shape import Combination, Shape
-from .shapes import Disk, Ellipse, Polygon
+from .shapes import Cylinder, Disk, Ellipse, Sphere
 
 __all__ = [
     "N_MEASURE",
     "Box",
     "BoxPiece",
     "Combination",
+    "Cylinder",
     "Disk",
     "Domain",
     "Ellipse",
@@ -26,6 +28,7 @@ __all__ = [
     "Region",
     "Shape",
     "ShapePiece",
+    "Sphere",
     "Time",
     "halton",
 ]

@@ -11,6 +11,7 @@ import sympy as sp
 from .bodies import INTERSECTION, Body, BoxBody, Composed, length_scale
 from .closure import TOLERANCE
 from .curves import Curve, Segment
+from .faces import along_face, faces
 from .implicit import implicit_of
 from .outline import bounds as outline_bounds
 from .outline import outline, overlap
@@ -18,6 +19,8 @@ from .patch import ShapePiece
 from .piece import BoxPiece, Piece
 from .planar import AreaPatch, CurvePatch
 from .rectilinear import boundary_boxes, interior_boxes, is_rectilinear, rectilinear_bounds
+from .slices import space_bounds
+from .solids import VolumePatch
 
 Space = tuple[sp.Symbol, ...]
 
@@ -26,6 +29,8 @@ def interior_pieces(space: Space, body: Body) -> tuple[Piece, ...]:
     """Return the body as boxes if it is made of boxes, else as one piece."""
     if is_rectilinear(body):
         return interior_boxes(space, body)
+    if len(space) == 3:
+        return (ShapePiece(space, VolumePatch(body)),)
     return (ShapePiece(space, AreaPatch(body)),)
 
 
@@ -36,7 +41,7 @@ def boundary_pieces(space: Space, body: Body) -> tuple[Piece, ...]:
         curves = outline(body)
         box = outline_bounds(curves)
         return tuple(piece_of_curve(space, c, implicit_of(c, curves, space, box)) for c in curves)
-    return boundary_boxes(space, body)
+    return boundary_boxes(space, body) if is_rectilinear(body) else faces(space, body)
 
 
 def body_bounds(space: Space, body: Body) -> np.ndarray:
@@ -44,7 +49,7 @@ def body_bounds(space: Space, body: Body) -> np.ndarray:
     if len(space) == 2:
         curves = outline(body)
         return outline_bounds(curves) if curves else np.zeros((0, 2))
-    return rectilinear_bounds(body)
+    return rectilinear_bounds(body) if is_rectilinear(body) else space_bounds(body)
 
 
 def piece_of_curve(space: Space, curve: Curve, implicit: sp.Expr | None = None) -> Piece:
@@ -94,4 +99,4 @@ def _along(space: Space, own: Piece, piece: Piece, scale: float) -> Sequence[Pie
         parts = overlap(mine, theirs, TOLERANCE * scale)
         whole = sum(p.length for p in parts) >= mine.length * (1 - 1e-9)
         return [own] if whole else [piece_of_curve(space, part) for part in parts]
-    return []
+    return along_face(space, own, piece) if len(space) == 3 else []

@@ -29,7 +29,7 @@ def sliced_rule(curves: Sequence[Curve], n: int) -> tuple[np.ndarray, np.ndarray
     for a, b in itertools.pairwise(edges.tolist()):
         middle = 0.5 * (a + b)
         crossing = [part for part, (low, high) in zip(parts, spans, strict=True) if low < middle < high]
-        x, wx = _strip(a, b, _share(n, (b - a) / width))
+        x, wx = strip_rule(a, b, _share(n, (b - a) / width))
         lines = np.array([part.heights(x) for part in crossing])
         order = np.argsort([float(part.heights(np.array([middle]))[0]) for part in crossing])
         for low, high in zip(lines[order[::2]], lines[order[1::2]], strict=True):
@@ -40,7 +40,8 @@ def sliced_rule(curves: Sequence[Curve], n: int) -> tuple[np.ndarray, np.ndarray
     return np.concatenate(points), np.concatenate(weights)
 
 
-def _strip(a: float, b: float, n: int) -> tuple[np.ndarray, np.ndarray]:
+def strip_rule(a: float, b: float, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return n points of an interval and weights, for functions with square roots at its ends."""
     s, w = np.polynomial.legendre.leggauss(n)
     half = 0.5 * (b - a)
     return 0.5 * (a + b) + half * np.sin(0.5 * np.pi * s), half * 0.5 * np.pi * np.cos(0.5 * np.pi * s) * w
