@@ -1,4 +1,4 @@
-"""The table of problems that the other tests go through, loaded by their path; test_problems.py goes through all files."""
+"""The table of problems that the other tests go through, loaded by their paths; test_problems.py takes all files."""
 
 import importlib.util
 from functools import cache
@@ -7,7 +7,7 @@ from pathlib import Path
 import kanpde as kp
 
 FILES = {path.stem: path for path in sorted((Path(__file__).parents[1] / "problems").glob("*.py"))}
-# The plain ones: boxes, as many equations as unknowns, closed solutions. Tests that go through the whole table take these.
+# The plain ones: boxes, as many equations as unknowns, closed solutions. Most tests go through these.
 NAMES = (
     "biharmonic_1d",
     "coupled",

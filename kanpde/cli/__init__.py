@@ -1,4 +1,4 @@
-"""The command line: `kanpde solve | reference | show | plot`."""
+"""The command line: `kanpde solve | reference | show | plot | gallery`."""
 
 import os
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from kanpde.cli import commands
+from kanpde.cli.gallery import GalleryWish, run_gallery
 from kanpde.cli.report import BAD_INPUT, FAULT, INTERRUPTED
 from kanpde.errors import KanpdeError
 
@@ -39,6 +40,18 @@ Part = Annotated[
     str | None, typer.Option(metavar="PART", help="solution, error, history or edges alone.", show_default="all")
 ]
 
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="Problems of the directory.", show_default="all")
+]
+Problems = Annotated[Path, typer.Option("--problems", metavar="DIR", help="Directory of problem files.")]
+OwnRtol = Annotated[float | None, typer.Option("--rtol", metavar="R", help="Tolerance.", show_default="gallery.toml")]
+OwnSeconds = Annotated[
+    float | None, typer.Option("--max-seconds", metavar="T", help="Time for each.", show_default="gallery.toml")
+]
+OwnSeed = Annotated[int, typer.Option("--seed", metavar="S", help="What the random numbers begin with.")]
+Fresh = Annotated[bool, typer.Option("--fresh/--resume", help="Solve again, or keep the rows that still hold.")]
+
+PROBLEMS = Path("problems")
 RESULTS = Path("results")
 
 
@@ -87,6 +100,22 @@ def show(result: Result = None, out: Out = RESULTS, json: Json = False) -> int:
 def plot(result: Result = None, part: Part = None, form: Format = "png", out: Out = RESULTS) -> int:
     """Draw the figures of a result from its file alone."""
     return commands.plot_results(result, part, form, out)
+
+
+@app.command()
+def gallery(
+    names: Names = None,
+    problems: Problems = PROBLEMS,
+    rtol: OwnRtol = None,
+    max_seconds: OwnSeconds = None,
+    seed: OwnSeed = 0,
+    fresh: Fresh = False,
+    out: Out = RESULTS,
+    json: Json = False,
+) -> int:
+    """Solve every problem of a directory and keep a table of how well; rows that still hold are not solved again."""
+    wish = GalleryWish(tuple(names or ()), problems, rtol, max_seconds, seed, fresh)
+    return run_gallery(wish, out, json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
