@@ -18,6 +18,8 @@ from kanpde.field import Ansatz, SymbolicField
 from kanpde.problem import Problem
 
 TABLE = 4001  # nodes of the table by which a clustering is inverted
+TURN = 720  # directions in which the inside of a corner is looked for
+NEAR = 1e-4  # of the domain: how near
 SAMPLE = 2048  # points that tell the range of a feature
 MARGIN = 1e-3  # by which a sampled range is widened
 
@@ -81,6 +83,49 @@ def clustered(problem: Problem, ansatz: Ansatz, points: PointSet) -> PointSet:
             x[:, clustering.axis], factor = clustering.spread(x[:, clustering.axis], float(lower), float(upper))
             weights = weights * factor
     return PointSet(x, weights, points.normals) if ansatz.clusterings else points
+
+
+def features_of(problem: Problem) -> SymbolicField | None:
+    """What holes and re-entrant corners of the plane add to the coordinates; None where the coordinates suffice."""
+    added = [*_around_holes(problem), *_at_corners(problem)]
+    return SymbolicField(problem.coordinates, (*problem.coordinates, *added)) if added else None
+
+
+def _around_holes(problem: Problem) -> list[sp.Expr]:
+    """The logarithm of the distance from the centre of each hole, its inverse in space."""
+    space, result = problem.domain.space, []
+    for hole in problem.domain.holes:
+        low, high = np.asarray(hole.bounds, dtype=float).T
+        centre, radius = (low + high) / 2, float(np.max(high - low)) / 2
+        square = sp.Add(*((s - sp.Float(c)) ** 2 for s, c in zip(space, centre, strict=True))) / sp.Float(radius) ** 2
+        result.append(sp.log(square) if len(space) == 2 else 1 / sp.sqrt(square))
+    return result
+
+
+def _at_corners(problem: Problem) -> list[sp.Expr]:
+    """r^α cos αθ and r^α sin αθ with α = π/ω at corners of opening ω > π, θ counted from the bisector."""
+    result: list[sp.Expr] = []
+    for x, y, opening in problem.domain.corners:
+        if opening > np.pi * (1 + 1e-6):
+            result += _singular(problem, np.array([x, y]), opening)
+    return result
+
+
+def _singular(problem: Problem, corner: np.ndarray, opening: float) -> list[sp.Expr]:
+    domain = problem.domain
+    extent = float(np.max(np.ptp(domain.bounds[:2], axis=1)))
+    angles = np.linspace(0, 2 * np.pi, TURN, endpoint=False)
+    around = corner + NEAR * extent * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    rest = np.tile(domain.bounds[2:].mean(axis=1), (TURN, 1))
+    inside = domain.contains(np.concatenate([around, rest], axis=1))
+    bisector = float(np.angle(np.sum(np.exp(1j * angles[~inside])))) + np.pi
+    across, along = (s - sp.Float(c) for s, c in zip(domain.space, corner, strict=True))
+    cosine, sine = sp.Float(np.cos(bisector)), sp.Float(np.sin(bisector))
+    first, second = (across * cosine + along * sine) / extent, (along * cosine - across * sine) / extent
+    power = sp.Float(np.pi / opening)
+    radius = (first**2 + second**2) ** (power / 2)
+    angle = power * sp.atan2(second, first)
+    return [radius * sp.cos(angle), radius * sp.sin(angle)]
 
 
 def inputs_of(problem: Problem, features: SymbolicField | None) -> tuple[sp.Expr, ...]:

@@ -81,7 +81,8 @@ def default_network(problem: Problem, seed: int, features: SymbolicField | None 
     if d == 1:
         return KAN([1, c], "chebyshev", degree=LINE_LADDER[0], seed=seed)
     width = 3 + c
-    return KAN([d, (width, width), c], "chebyshev", degree=LADDER[0], seed=seed, arity=d)
+    arity = d if features is None else 2
+    return KAN([d, (width, width), c], "chebyshev", degree=LADDER[0], seed=seed, arity=arity)
 
 
 @dataclass(frozen=True)

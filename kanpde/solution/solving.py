@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from kanpde.errors import ProblemError
+from kanpde.features import features_of
 from kanpde.field import Ansatz
 from kanpde.files import check_writable
 from kanpde.lifting import impose
@@ -77,7 +78,7 @@ def solve(
     earlier = _earlier(problem, checkpoint, resume, network)
     if earlier is not None and (answer := earlier.record.answer(rtol)) is not None:
         return dataclasses.replace(earlier, record=answer)
-    ansatz = impose(problem, exact_conditions) if earlier is None else earlier.field.ansatz
+    ansatz = _ansatz(problem, exact_conditions, network) if earlier is None else earlier.field.ansatz
     candidates = _candidates(problem, ansatz, network, earlier or initial_guess, seed, device)
     start = Progress(candidates[0]) if earlier is None else _continued(earlier, candidates[0])
     chosen = tuple(stages) if stages is not None else Ladder()
@@ -92,6 +93,12 @@ def solve(
     if checkpoint is not None:
         saved(solution, checkpoint)
     return solution
+
+
+def _ansatz(problem: Problem, exact: bool | None, network: torch.nn.Module | None) -> Ansatz:
+    """Exact conditions; a network of the user's is a function of the coordinates, ours of what the shape asks for."""
+    ansatz = impose(problem, exact)
+    return ansatz if network is not None else dataclasses.replace(ansatz, features=features_of(problem))
 
 
 def _check(problem: Problem, rtol: float, seed: int, max_seconds: float | None) -> None:
