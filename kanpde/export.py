@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from kanpde.errors import ProblemError
 from kanpde.files import replacing
+from kanpde.meshfile import meshio
 
 NODES = {1: 1001, 2: 129, 3: 41}  # along each coordinate, by the number of coordinates
 MOST = 1 << 16  # nodes in all where there are more coordinates
@@ -91,7 +90,7 @@ def _write_vtu(path: Path, grid: Grid, fields: Mapping[str, Field]) -> None:
         raise ProblemError(_UNFIT.format(suffix=".vtu", names=", ".join(grid.names), cure=".xdmf or .npz"))
     data = {name: field(grid.points()) for name, field in fields.items()}
     points, cells = _mesh(grid)
-    _meshio().Mesh(points, cells, point_data=data).write(path, file_format="vtu")
+    meshio().Mesh(points, cells, point_data=data).write(path, file_format="vtu")
 
 
 def _write_xdmf(path: Path, grid: Grid, fields: Mapping[str, Field]) -> None:
@@ -100,7 +99,7 @@ def _write_xdmf(path: Path, grid: Grid, fields: Mapping[str, Field]) -> None:
         raise ProblemError(_UNFIT.format(suffix=".xdmf", names=", ".join(grid.names), cure=".npz"))
     points, cells = _mesh(grid)
     # Numbers within the XML: meshio's default puts them into <name>.h5, where the solution itself may be.
-    with _meshio().xdmf.TimeSeriesWriter(path, data_format="XML") as writer:
+    with meshio().xdmf.TimeSeriesWriter(path, data_format="XML") as writer:
         writer.write_points_cells(points, cells)
         for instant in grid.axes[grid.space] if grid.has_time else (0.0,):
             at = grid.points({grid.space: instant} if grid.has_time else {})
@@ -125,15 +124,3 @@ def _mesh(grid: Grid) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
     ]
     padded = np.concatenate([points, np.zeros((len(points), 3 - grid.space))], axis=1)
     return padded, [(CELLS[grid.space], np.stack(corners, axis=1))]
-
-
-def _meshio() -> Any:
-    """meshio, loaded by the first export to a mesh.
-
-    Raises:
-        ProblemError: it is not installed.
-    """
-    try:
-        return importlib.import_module("meshio")
-    except ImportError as error:
-        raise ProblemError("meshes are written through meshio; install it with pip install 'kanpde[mesh]'") from error

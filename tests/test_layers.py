@@ -18,6 +18,7 @@ PACKAGE = ROOT / "kanpde"
 LEVELS = {
     "errors": -2,
     "files": -1,
+    "meshfile": -1,
     "expression": -1,
     "sampling": -1,
     "multiindex": 0,
@@ -54,7 +55,7 @@ LEVELS = {
 }
 HEAVY = ("matplotlib", "dask", "skfem", "meshio", "h5py")
 # Each heavy library is loaded by `importlib.import_module` in the one module named here.
-LOADERS = {"matplotlib": "plots", "h5py": "hdf5", "scipy": "sampling", "meshio": "export"}
+LOADERS = {"matplotlib": "plots", "h5py": "hdf5", "scipy": "sampling", "meshio": "meshfile"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "sympify", "lambdify", "parse_expr"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -3,6 +3,7 @@
 from .box import Box
 from .core import Domain, Point, Region
 from .interval import Interval, ParameterRange, Time
+from .mesh import Mesh
 from .patch import ShapePiece
 from .piece import N_MEASURE, BoxPiece, Piece, halton
 from .polygon import Polygon
@@ -20,6 +21,7 @@ __all__ = [
     "Domain",
     "Ellipse",
     "Interval",
+    "Mesh",
     "ParameterRange",
     "Piece",
     "Point",
