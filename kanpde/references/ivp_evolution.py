@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from kanpde.errors import ProblemError
+from kanpde.expression import Program
 from kanpde.expression.program import BoundProgram
 from kanpde.operator import DifferentialOperator, JetVariable
 from kanpde.problem import Problem
@@ -94,7 +95,13 @@ class Evolution:
 
     def rates(self, points: Array, jet: Jet) -> Array:
         """h (c, n) at points (n, d) for the lower jet, (n,) each."""
-        return self._solved(points, jet)[0]
+        if self._inverse is None:
+            return self._solved(points, jet)[0]
+        zero = np.zeros(len(points))
+        values = {**jet, **dict.fromkeys(self.leading, zero)}
+        pairs = zip(self.operators, self._residuals, strict=True)
+        f = [program([*points.T, *(values[v] for v in operator.jet)])[0] for operator, program in pairs]
+        return -self._inverse @ np.stack(f)
 
     def linearised(self, points: Array, jet: Jet) -> tuple[Array, Array]:
         """h (c, n) and ∂h/∂jet (c, len(lower), n)."""
@@ -142,20 +149,32 @@ class Evolution:
         return tuple(operator.program.bind({}, np) for operator in self.operators)
 
     @cached_property
-    def constant_part(self) -> dict[JetVariable, Array] | None:
-        """∂h/∂v (c,) of each lower variable for which it is a number; None where the leading matrix is none."""
+    def _residuals(self) -> tuple[BoundProgram, ...]:
+        """F alone of each equation."""
+        return tuple(Program.compile([o.expression], o.arguments).bind({}, np) for o in self.operators)
+
+    @cached_property
+    def _inverse(self) -> Array | None:
+        """The inverse of ∂F/∂h where it is a matrix of numbers."""
         matrix = np.zeros((len(self.operators), len(self.leading)))
-        numbers = {v: np.zeros(len(self.operators)) for v in self.lower}
         for i, operator in enumerate(self.operators):
             for v, g in zip(operator.jet, operator.gradient, strict=True):
                 if v in self.leading:
                     if not g.is_number:
                         return None
                     matrix[i, self.leading.index(v)] = float(g)
-                elif not g.is_number:
+        return None if np.linalg.cond(matrix) > SINGULAR else np.linalg.inv(matrix)
+
+    @cached_property
+    def constant_part(self) -> dict[JetVariable, Array] | None:
+        """∂h/∂v (c,) of each lower variable for which it is a number; None where the leading matrix is none."""
+        if self._inverse is None:
+            return None
+        numbers = {v: np.zeros(len(self.operators)) for v in self.lower}
+        for i, operator in enumerate(self.operators):
+            for v, g in zip(operator.jet, operator.gradient, strict=True):
+                if not g.is_number:
                     numbers.pop(v, None)
                 elif v in numbers:
                     numbers[v][i] = float(g)
-        if np.linalg.cond(matrix) > SINGULAR:
-            return None
-        return {v: -np.linalg.solve(matrix, g) for v, g in numbers.items()}
+        return {v: -self._inverse @ g for v, g in numbers.items()}

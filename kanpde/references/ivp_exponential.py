@@ -29,7 +29,7 @@ WORST_EIGENVECTORS = 1e4
 
 
 class Coefficients(NamedTuple):
-    """exp(hL), exp(hL/2) and the weights of ETDRK4, (modes, s, s) each."""
+    """exp(hL), exp(hL/2) and the weights of ETDRK4, (s, s, modes) each."""
 
     whole: Array
     half: Array
@@ -109,6 +109,10 @@ class PeriodicSystem:
                 matrix[..., row, column] += weights[v.unknown] * self.symbol(w.derivative)
         return matrix.reshape(-1, size, size)
 
+    @cached_property
+    def _by_mode(self) -> Array:
+        return np.ascontiguousarray(np.moveaxis(self.linear, 0, -1))
+
     def nonlinear(self, t: float, state: Array) -> Array:
         """N: the rates at the nodes without L."""
         jet = {}
@@ -129,7 +133,7 @@ class PeriodicSystem:
 
     def _applied_on_top(self, state: Array) -> Array:
         """L on the state in the rows of the highest derivatives; the other rows have no nonlinear part."""
-        product = _applied(self.linear, state)
+        product = _applied(self._by_mode, state)
         for row, v in enumerate(self.components):
             if v.derivative[self.position] + 1 < self.evolution.orders[v.unknown]:
                 product[row] = 0.0
@@ -193,20 +197,22 @@ def is_semilinear(problem: Problem) -> bool:
 
 
 def _applied(matrices: Array, state: Array) -> Array:
-    """One matrix (modes, s, s) a mode on a state (s, *modes)."""
+    """One matrix a mode, (s, s, modes), on a state (s, *modes)."""
     flat = state.reshape(len(state), -1)
-    if len(state) == 1:
-        return (matrices[:, 0, 0] * flat).reshape(state.shape)
-    return np.einsum("kij,jk->ik", matrices, flat).reshape(state.shape)
+    return np.sum(matrices * flat, axis=1).reshape(state.shape) if len(state) > 1 else _scaled(matrices, state)
+
+
+def _scaled(factors: Array, state: Array) -> Array:
+    return (factors[0, 0] * state.reshape(-1)).reshape(state.shape)
 
 
 def coefficients(linear: Array, h: float) -> Coefficients:
     """The weights of ETDRK4 for a step h, from L (modes, s, s)."""
     half_exp, half_1, _, _ = phi_functions(linear * (h / 2))
     exp, one, two, three = phi_functions(linear * h)
-    return Coefficients(
-        exp, half_exp, h / 2 * half_1, h * (one - 3 * two + 4 * three), h * (2 * two - 4 * three), h * (4 * three - two)
-    )
+    first, middle, last = h * (one - 3 * two + 4 * three), h * (2 * two - 4 * three), h * (4 * three - two)
+    weights = (exp, half_exp, h / 2 * half_1, first, middle, last)
+    return Coefficients(*(np.ascontiguousarray(np.moveaxis(w, 0, -1)) for w in weights))
 
 
 def phi_functions(matrices: Array) -> tuple[Array, Array, Array, Array]:
