@@ -105,6 +105,8 @@ def run_gallery(wish: GalleryWish, out: Path, as_json: bool) -> int:
         done.append(row)
         save_entries(target, list(rows.values()), _about())
         report.print_line(console, f"{title}: {'' if new else 'kept: '}{_told(row)}")
+    if not wish.names and len(done) < len(rows):
+        save_entries(target, done, _about())  # without the rows of problems that are no more
     report.print_line(console, f"{target.markdown}  {target.csv}  {target.table}")
     if as_json:
         report.print_json(_summary(done))

@@ -21,7 +21,6 @@ from kanpde.solution import Solution
 # Points of the quadrature along each coordinate, by the number of coordinates.
 NODES = {1: 2000, 2: 80, 3: 24, 4: 10}
 FAILED = "failed"
-ORIGIN = ("commit", "machine", "date", "command")
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -131,7 +130,12 @@ def entry_of(
 
 def refreshed(row: Entry, settings: Settings) -> Entry:
     """The row judged by the targets as they stand now: they are no part of the solve."""
-    asked = {"kind": settings.kind, "target": settings.target, "within": settings.within, "note": settings.note}
+    asked: dict[str, Any] = {
+        "kind": settings.kind,
+        "target": settings.target,
+        "within": settings.within,
+        "note": settings.note,
+    }
     row = dataclasses.replace(row, **asked)
     missed = [word for word in (_missed_error(row), _missed_time(row), _missed_scalars(row, settings)) if word]
     wanted = settings.target is not None or settings.deviations is not None
@@ -155,7 +159,9 @@ def failed(problem: str, settings: Settings, seed: int, message: str) -> Entry:
 def dated(row: Entry) -> Entry:
     """The row with commit, machine, date and command of now."""
     origin = provenance()
-    return dataclasses.replace(row, **{key: origin[key] for key in ORIGIN})
+    return dataclasses.replace(
+        row, commit=origin["commit"], machine=origin["machine"], date=origin["date"], command=origin["command"]
+    )
 
 
 def domain_words(domain: Domain) -> str:
@@ -184,8 +190,9 @@ def _shape_words(shape: Domain) -> str:
 def quantities(solution: Solution, settings: Settings) -> list[dict[str, Any]]:
     """Identified scalars and integrals, each with its truth where that is known."""
     found = []
+    deviations = getattr(solution, "identified_stderr", {})
     for name, value in solution.identified.items():
-        deviation = solution.identified_stderr.get(name)
+        deviation = deviations.get(name)
         found.append(_quantity(name, value, settings.truth.get(name), deviation))
     for unknown in solution.problem.unknowns:
         name = unknown.func.__name__

@@ -61,8 +61,8 @@ class Settings:
 
     def changed(self, rtol: float | None, max_seconds: float | None) -> Settings:
         """These settings with what the command line overrides."""
-        given = {"rtol": rtol, "max_seconds": max_seconds}
-        return dataclasses.replace(self, **{key: value for key, value in given.items() if value is not None})
+        rtol, max_seconds = rtol or self.rtol, max_seconds or self.max_seconds
+        return dataclasses.replace(self, rtol=rtol, max_seconds=max_seconds)
 
 
 def read_settings(directory: Path) -> dict[str, Settings]:
