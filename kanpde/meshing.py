@@ -251,8 +251,11 @@ def netgen_meshes(
     shape = solid(occ, body.scaled(1 / scale, -shift / scale))
     for predicate in interfaces:
         shape = _fragmented(occ, shape, predicate, space.space, scale, shift)
-    _shrink(shape, (np.array(near, dtype=float).reshape(-1, len(shift)) - shift) / scale, AT_CORNERS * h / scale)
     geometry = occ.OCCGeometry(shape, dim=len(shift))
+    place = importlib.import_module("netgen.meshing").Pnt
+    for point in np.array(near, dtype=float).reshape(-1, len(shift)):
+        x = [*((point - shift) / scale).tolist(), 0.0][:3]
+        geometry.RestrictH(place(*x), AT_CORNERS * h / scale)
     mesh = geometry.GenerateMesh(maxh=h / scale)
     meshes = []
     for level in range(levels):
@@ -260,13 +263,6 @@ def netgen_meshes(
             mesh.Refine()
         meshes.append(_curved(mesh, len(shift), scale, shift))
     return meshes
-
-
-def _shrink(shape: Any, points: Array, h: float) -> None:
-    for vertex in shape.vertices:
-        place = np.array([vertex.p.x, vertex.p.y, vertex.p.z])[: points.shape[1]]
-        if len(points) and np.min(np.linalg.norm(points - place, axis=1)) < 1e-6:
-            vertex.maxh = h
 
 
 def _curved(mesh: Any, dimension: int, scale: float, shift: Array) -> TriMesh:

@@ -25,6 +25,8 @@ Array = np.ndarray
 
 # A conormal derivative that is this much of its size off the span of the conditions is not determined by them.
 MISFIT = 1e-6
+# Relative step of central differences.
+DIFFERENCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +216,20 @@ class Conormal:
         m = c @ np.linalg.pinv(b) if b.shape[1] else np.zeros((*c.shape[:2], 0))
         size = float(np.abs(c).max(initial=0.0))
         return m, float(np.abs(c - m @ b).max(initial=0.0)) / size if size else 0.0
+
+    @property
+    def nonlinear(self) -> tuple[int, ...]:
+        """Fields on whose values the conormal derivatives depend."""
+        found = {s.variable.unknown for _, _, symbols in self._programs.values() for s in symbols}
+        return tuple(sorted(found))
+
+    def slope(self, points: Array, normals: Array, values: Array, parameters: Sequence[float], field: int) -> Array:
+        """∂M/∂u_field (P, E, Q), by central differences."""
+        step = np.zeros(values.shape[1])
+        step[field] = DIFFERENCE * max(1.0, float(np.abs(values[:, field]).max(initial=0.0)))
+        upper, _ = self.weights(points, normals, values + step, parameters)
+        lower, _ = self.weights(points, normals, values - step, parameters)
+        return (upper - lower) / (2 * step[field])
 
 
 def natural_shares(problem: Problem, geometry: Geometry, pairing: Pairing, found: Sequence[Patch]) -> dict[Key, float]:

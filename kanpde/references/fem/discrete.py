@@ -14,8 +14,7 @@ from kanpde.errors import ProblemError
 from kanpde.meshing import TriMesh
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
-from kanpde.references.fem.boundary import Conormal, Patch, natural_shares, patches
-from kanpde.references.fem.boundary import MISFIT as MISFIT
+from kanpde.references.fem.boundary import MISFIT, Conormal, Patch, natural_shares, patches
 from kanpde.references.fem.space import CellTable, FacetTable, Geometry, Space
 from kanpde.references.fem.weak import Pairing, Shares, WeakForm, paired, weak_form
 
@@ -143,6 +142,11 @@ class Discretisation:
         return np.concatenate([space.places for space in self.spaces])
 
     @cached_property
+    def low(self) -> Array:
+        """(size,) bool: degrees of freedom of pressures."""
+        return np.repeat(self.components.multiplier, [space.size for space in self.spaces])
+
+    @cached_property
     def active(self) -> Array:
         """(n_equations, n_cells) bool: where each equation holds."""
         middles = self.mesh.points[self.mesh.corners].mean(axis=1)
@@ -192,6 +196,10 @@ class Discretisation:
             for space in {s.degree: s for s in self.spaces}.values()
         }
 
+    def basis(self, group: int, component: int) -> Array:
+        """(m, n, 1 + d, nb) table of a component in a group of cells."""
+        return self._tables[group, self.spaces[component].degree]
+
     def jets(self, state: Array, fields: Sequence[int], dofs: Any, basis: Any) -> dict[int, Array]:
         """Values and first derivatives (m, n, 1 + d) of fields, from tables of the basis."""
         found: dict[int, Array] = {}
@@ -234,7 +242,7 @@ class Discretisation:
         self, sums: _Sums, g: int, table: CellTable, form: WeakForm, state: Array, parameters: Sequence[float]
     ) -> None:
         def basis(component: int) -> Array:
-            return self._tables[g, self.spaces[component].degree]
+            return self.basis(g, component)
 
         def dofs(field: int) -> Array:
             return self.dofs(field, table.cells)
@@ -316,6 +324,8 @@ class Discretisation:
         _, rest, slopes = conormal.conditions(points, normals, values, patch.natural)
         total = -np.einsum("peq,qp->ep", weights, rest)
         change = -np.einsum("peq,qpm->emp", weights, slopes)
+        for field in conormal.nonlinear if sums.matrix else ():
+            change[:, field] -= np.einsum("peq,qp->ep", conormal.slope(points, normals, values, parameters, field), rest)
         for row, i in enumerate(patch.equations):
             field = self.pairing.field[i]
             test = basis(self.components.of_field[field])[:, :, :1] * table.weights[:, :, None, None]

@@ -82,10 +82,20 @@ def _evaluated(condition: CompiledCondition, points: Array, normals: Array | Non
 # ---- on the boundary
 
 
+Claim = tuple[Array, Array, CompiledCondition]
+
+
 def _essential(system: Discretisation, source: Source | None) -> tuple[dict[int, float], list[Slave]]:
     """Nodes on facets with conditions of order zero; the mean where conditions meet in a node."""
+    values, several = essential_values(system, source)
+    fixed = {number: float(np.mean(v)) for number, v in values.items()}
+    return fixed, [s for claim in several for s in _slaves(system, *claim, source, fixed)]
+
+
+def essential_values(system: Discretisation, source: Source | None) -> tuple[dict[int, list[float]], list[Claim]]:
+    """All values that conditions prescribe at each degree of freedom, and the claims of conditions of several fields."""
     sums: dict[int, list[float]] = {}
-    several: dict[int, list[tuple[Array, Array, CompiledCondition]]] = {}
+    several: list[Claim] = []
     for patch in system.patches:
         for q in patch.essential:
             condition = system.problem.conditions[q]
@@ -96,7 +106,7 @@ def _essential(system: Discretisation, source: Source | None) -> tuple[dict[int,
             fields = sorted({v.unknown for v in operator.jet})
             nodes = np.unique(system.spaces[system.components.of_field[fields[0]]].of_facets(patch.facets))
             if len(fields) > 1:
-                several.setdefault(q, []).append((nodes, patch.facets, condition))
+                several.append((nodes, patch.facets, condition))
                 continue
             offset = system.offsets[system.components.of_field[fields[0]]]
             places = system.places[nodes + offset]
@@ -104,9 +114,7 @@ def _essential(system: Discretisation, source: Source | None) -> tuple[dict[int,
             (slope,) = _evaluated(condition, places, None)[1:]
             for number, value in zip((nodes + offset).tolist(), (-f / slope).tolist(), strict=True):
                 sums.setdefault(number, []).append(value)
-    fixed = {number: float(np.mean(v)) for number, v in sums.items()}
-    slaves = [s for parts in several.values() for part in parts for s in _slaves(system, *part, source, fixed)]
-    return fixed, slaves
+    return sums, several
 
 
 def _slaves(
