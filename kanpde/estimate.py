@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from kanpde import sampling
+from kanpde.domain import BoxPiece, Domain
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
 from kanpde.multiindex import DerivativeSet
 from kanpde.network import Trainable
 from kanpde.operator import JetVariable
-from kanpde.problem import Problem
+from kanpde.problem import CompiledCondition, Problem
+from kanpde.references.checks import Jet
 from kanpde.references.correction import DefectEstimate, DefectSolver
+from kanpde.references.frame import FrameDefectSolver
 
 CHUNK = 8192  # points evaluated at once
 GAUSS = {1: 400, 2: 64, 3: 24}  # Gauss-Legendre points per axis, by dimension: an even number, so no symmetry points
@@ -58,49 +62,102 @@ def _slices(points: np.ndarray) -> list[np.ndarray]:
     return [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
 
 
+class Solver(Protocol):
+    """A way to estimate the error of fields for one problem."""
+
+    def estimate(self, jet: Jet, parameters: Sequence[float] = ()) -> DefectEstimate:
+        """The estimate for a field given by its jet, with its unknown scalars."""
+
+
 @dataclass(eq=False)
 class Estimator:
-    """Estimates the error of any number of fields for one problem; a problem beyond its reach gets the reason."""
+    """Estimates the error of any number of fields for one problem; a problem beyond its reach gets the reason.
+
+    The grid goes first where it fits, being fastest there; then frames, which take any domain and any rows.
+    """
 
     problem: Problem
     reason: str = ""
-    solver: DefectSolver | None = None
+    solvers: list[Solver] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Finds out at once whether there can be an estimate."""
-        try:
-            self.solver = DefectSolver(self.problem)
-        except ProblemError as error:
-            self.reason = str(error)
+        for make in methods(self.problem):
+            try:
+                self.solvers.append(make(self.problem))
+            except ProblemError as error:
+                self.reason = str(error)
 
     def __call__(self, field: TrainedField) -> DefectEstimate | None:
         """The estimate, untrusted ones included; None where the problem is beyond reach."""
-        if self.solver is None:
-            return None
-        estimate = self.solver.estimate(field.jet)
-        self.reason = estimate.reason
-        return estimate
+        found: DefectEstimate | None = None
+        for solver in tuple(self.solvers):
+            estimate = solver.estimate(field.jet, field.parameters)
+            if found is None or estimate.trusted:
+                found = estimate
+            if estimate.trusted:
+                # What succeeded is asked first the next time.
+                self.solvers.sort(key=lambda other: other is not solver)
+                break
+        if found is not None:
+            self.reason = found.reason
+        return found
 
 
-def quadrature(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, d) of a box and their weights (n,): tensor Gauss-Legendre, scattered ones above three dimensions."""
-    dimension = len(bounds)
-    low, width = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
+def methods(problem: Problem) -> tuple[Callable[[Problem], Solver], ...]:
+    """The ways that suit a problem, the most promising first."""
+    if not fits_grid(problem):
+        return (FrameDefectSolver,)
+    return (DefectSolver,) if len(problem.fields) == 1 else (DefectSolver, FrameDefectSolver)
+
+
+def fits_grid(problem: Problem) -> bool:
+    """Whether collocation on a grid gives as many rows as columns, none of them of a saddle point."""
+    domain, operators = problem.domain, problem.operators
+    square = domain.is_box and domain.dimension <= max(GAUSS) and len(operators) == len(problem.fields)
+    if not square or problem.parameters or any(r.text != domain.interior.text for r in problem.regions):
+        return False
+    orders = {max(o.order_of(c) for o in operators) for c in range(len(problem.fields))}
+    return len(orders) == 1 and all(_on_sides(condition, domain.dimension) for condition in problem.conditions)
+
+
+def _on_sides(condition: CompiledCondition, dimension: int) -> bool:
+    """Whether a condition holds at each point of some sides."""
+    whole = all(isinstance(p, BoxPiece) and p.dimension == dimension - 1 for p in condition.region.pieces())
+    return whole and condition.kind not in ("integral", "observations", "interface")
+
+
+def quadrature(domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, d) of a domain and their weights (n,): Gauss-Legendre, scattered ones above three dimensions."""
+    dimension, bounds = domain.dimension, domain.bounds
     if dimension not in GAUSS:
-        unit = sampling.sobol(SCATTERED, dimension, 12345)
-        return low + unit * width, np.full(SCATTERED, np.prod(width) / SCATTERED)
+        inside = quadrature_by_sampling(bounds)
+        kept = np.asarray(domain.contains(inside[0]), dtype=bool)
+        return inside[0][kept], inside[1][kept]
+    if not domain.is_box:
+        return domain.quadrature(GAUSS[dimension])
+    low, width = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
     nodes, weights = np.polynomial.legendre.leggauss(GAUSS[dimension])
     grids = np.meshgrid(*[0.5 * (nodes + 1)] * dimension, indexing="ij")
     shares = np.prod([g.ravel() for g in np.meshgrid(*[0.5 * weights] * dimension, indexing="ij")], axis=0)
     return low + np.stack([g.ravel() for g in grids], axis=1) * width, shares * np.prod(width)
 
 
+def quadrature_by_sampling(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sobol points (n, d) of a box with equal weights."""
+    width = np.ptp(bounds, axis=1)
+    unit = sampling.sobol(SCATTERED, len(bounds), 12345)
+    return bounds[:, 0] + unit * width, np.full(SCATTERED, np.prod(width) / SCATTERED)
+
+
 def relative_l2(problem: Problem, field: TrainedField) -> float | None:
     """sqrt(Σ_c ∫|u_c − e_c|² / Σ_c ∫|e_c|²) by quadrature on points that training never used; None without exact."""
     if problem.exact is None:
         return None
-    points, weights = quadrature(problem.domain.bounds)
-    exact = problem.exact_values(points)
-    error = ((field.values(points) - exact) ** 2).sum(1) @ weights
-    norm = (exact**2).sum(1) @ weights
+    points, weights = quadrature(problem.domain)
+    zero = (0,) * problem.domain.dimension
+    variables = [JetVariable(c, zero) for c in range(len(problem.fields))]
+    exact = problem.exact_jet(points, variables).T
+    gap, truth = (problem.readout(points, values) for values in (field.values(points) - exact, exact))
+    error, norm = ((np.abs(v) ** 2).sum(1) @ weights for v in (gap, truth))
     return float(np.sqrt(error / norm)) if norm > 0 else float(np.sqrt(error))

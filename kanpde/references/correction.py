@@ -147,12 +147,18 @@ class DefectSolver:
         """Independent points of the equations and conditions."""
         return checks_of(self.problem)
 
-    def estimate(self, jet: Jet) -> DefectEstimate:
+    def estimate(self, jet: Jet, parameters: Sequence[float] = ()) -> DefectEstimate:
         """Estimate the error of the field whose jet is given.
 
         Args:
             jet: (points (n, d), variables) -> (n, len(variables)), the derivatives of the field.
+            parameters: values of unknown scalars; a grid takes none.
+
+        Raises:
+            ProblemError: there are some.
         """
+        if parameters:
+            raise ProblemError(f"{self.problem.name} is estimated on a grid, which takes no unknown scalars.")
         clock = time.perf_counter()
         fields = [CheckedField(check, jet) for check in self.checks]
         dimension = self.problem.domain.dimension

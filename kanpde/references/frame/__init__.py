@@ -2,5 +2,6 @@
 
 from .defect import FrameDefectSolver
 from .function import FrameFunction
+from .solver import FrameSolver, frame_reference
 
-__all__ = ["FrameDefectSolver", "FrameFunction"]
+__all__ = ["FrameDefectSolver", "FrameFunction", "FrameSolver", "frame_reference"]

@@ -112,6 +112,17 @@ class Basis:
         parts = [self.polynomials.table(points, alpha), *(self._powers(p, points, alpha) for p in self.powers)]
         return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
+    def adopted(self, other: Basis, coefficients: Array) -> Array:
+        """Coefficients (size,) of a function of a poorer basis; what this one lacks is left out."""
+        found = dict(zip(other.keys, coefficients, strict=True))
+        return np.array([found.get(key, 0.0) for key in self.keys])
+
+    @property
+    def keys(self) -> list[tuple[object, ...]]:
+        """A name for each function, the same in every basis about the same box, holes and corners."""
+        names: list[tuple[object, ...]] = [tuple(row) for row in self.polynomials.indices.tolist()]
+        return names + [(k, *key) for k, powers in enumerate(self.powers) for key in powers.keys]
+
     def _powers(self, powers: Powers, points: Array, alpha: MultiIndex) -> Array:
         """In the plane of the first two coordinates, times polynomials of time and parameters."""
         plane = powers.table(points[:, :2], alpha[:2])

@@ -12,6 +12,7 @@ from kanpde.multiindex import MultiIndex
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
 from kanpde.references.frame.basis import Basis
+from kanpde.references.frame.function import FrameFunction
 from kanpde.references.frame.leastsquares import LeastSquares
 from kanpde.references.frame.points import Cloud
 from kanpde.references.frame.rows import Rows, rows_of
@@ -24,6 +25,8 @@ Jet = Callable[[Array, Sequence[JetVariable]], Array]
 CONDITIONS = 10.0
 # Measurements weigh so little that they never move a solution off its equations.
 MEASUREMENTS = 1e-4
+# Degrees above this part of the largest are the tail.
+HIGH = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +152,28 @@ class Collocation:
             part *= factor[:, None]
             start += rows.size
         return matrix
+
+    def function(self, x: Array) -> FrameFunction:
+        """The field of some coefficients (n_columns,)."""
+        problem, offsets = self.problem, self.offsets
+        return FrameFunction(
+            self.bases,
+            tuple(np.split(x, offsets[1:])[: len(offsets) - 1]),
+            tuple(u.func.__name__ for u in problem.fields),
+            tuple(map(str, problem.coordinates)),
+            identified={p.name: float(v) for p, v in zip(problem.parameters, x[offsets[-1] :], strict=True)},
+            degrees=self.space.degrees,
+        )
+
+    def tails(self, scaled: Array) -> Array:
+        """For each axis the share of the highest degrees in what coefficients, times the norms of their columns, do."""
+        total, norm = np.zeros(len(self.space.degrees)), 0.0
+        for start, basis in zip(self.offsets, self.bases, strict=False):
+            energy = scaled[start : start + basis.polynomials.size] ** 2
+            norm += energy.sum()
+            for k, degree in enumerate(self.space.degrees):
+                total[k] += energy[basis.polynomials.indices[:, k] > HIGH * degree].sum()
+        return np.sqrt(total / norm) if norm else total
 
     def factorised(self, state: State, factors: Sequence[Array]) -> LeastSquares:
         """The linearised rows, ready to be solved."""

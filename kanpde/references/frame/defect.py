@@ -22,7 +22,7 @@ from kanpde.references.frame.collocation import Collocation, State
 from kanpde.references.frame.function import FrameFunction
 from kanpde.references.frame.leastsquares import LeastSquares
 from kanpde.references.frame.points import Cloud, quadrature, scattered
-from kanpde.references.frame.spaces import Ladder, Space, ladder
+from kanpde.references.frame.spaces import GROWTH, Ladder, Space, ladder
 
 Array = np.ndarray
 
@@ -35,6 +35,7 @@ CHORD = 0.3
 # The part of a known field that the rows may lose.
 LOST = 0.05
 SAFETY = 4.0
+WITNESS = 0.88
 
 
 @dataclass(eq=False)
@@ -75,18 +76,6 @@ class _Level:
         """Norm of coefficients, each in units of what its column makes of it."""
         assert self.system is not None
         return float(np.linalg.norm(x * self.system.scale))
-
-    def function(self, x: Array) -> FrameFunction:
-        """The field of some coefficients."""
-        problem, offsets = self.collocation.problem, self.collocation.offsets
-        return FrameFunction(
-            self.collocation.bases,
-            tuple(np.split(x, offsets[1:])[: len(offsets) - 1]),
-            tuple(u.func.__name__ for u in problem.fields),
-            tuple(map(str, problem.coordinates)),
-            identified={p.name: float(v) for p, v in zip(problem.parameters, x[offsets[-1] :], strict=True)},
-            degrees=self.collocation.space.degrees,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +139,11 @@ class FrameDefectSolver:
             agreed = len(attempts) > 1 and self._agree(attempts[-2], attempts[-1])
             noise = not agreed and len(attempts) > 1 and self._at_rounding(fields, values)
             space = steps.after(space, attempts[-1].tails)
+        if not agreed and attempts[-1].correction is not None and not attempts[-1].reason:
+            # Only the richest space resolves the residual: a somewhat poorer one is its witness.
+            witness = steps.scaled(attempts[-1].space, WITNESS)
+            attempts.insert(-1, self._attempt(witness, jet, parameters, fields, values))
+            agreed = self._agree(attempts[-2], attempts[-1])
         self._keep(attempts, agreed, steps)
         estimate = self._estimate(attempts, agreed)
         if agreed and not self._determined(attempts[-1]):
@@ -193,7 +187,7 @@ class FrameDefectSolver:
         except ProblemError as error:
             return _Attempt(space, None, nothing, self._length(values), flat, str(error).rstrip("."))
         assert level.system is not None
-        correction = level.function(x)
+        correction = level.collocation.function(x)
         gap = correction(self.measure.points)
         correction = replace(correction, norm=self._length(gap))
         scalars = np.asarray(parameters, dtype=float) + x[level.collocation.offsets[-1] :]
@@ -202,7 +196,7 @@ class FrameDefectSolver:
             for f in fields
         )
         reason = "" if worst <= RESOLVED else f"the corrected field keeps {worst:.0%} of a residual elsewhere"
-        tails = _tails(level, x * level.system.scale)
+        tails = level.collocation.tails(x * level.system.scale)
         return _Attempt(space, correction, gap, self._length(values + gap), tails, reason)
 
     def _agree(self, coarse: _Attempt, fine: _Attempt) -> bool:
@@ -223,7 +217,9 @@ class FrameDefectSolver:
         """The next search starts at the last degree but one; what is likely to be passed again stays."""
         spaces = [a.space for a in attempts]
         short = agreed and len(spaces) == 2
-        self._start = steps.before(spaces[0]) if short else spaces[max(0, len(spaces) - (2 if agreed else 3))]
+        self._start = (
+            steps.scaled(spaces[0], 1 / GROWTH) if short else spaces[max(0, len(spaces) - (2 if agreed else 3))]
+        )
         self._levels = {s: level for s, level in self._levels.items() if s in (*spaces[-3:], self._start)}
 
     def _estimate(self, attempts: Sequence[_Attempt], trusted: bool) -> DefectEstimate:
@@ -256,7 +252,9 @@ class FrameDefectSolver:
             count = min(6, basis.polynomials.size)
             known[start : start + count] = random.uniform(0.5, 1.0, count)
         found = level.system.solve(level.system.matrix @ (known * level.system.scale))
-        truth, again = (self._length(level.function(x)(self.measure.points)) for x in (known, found - known))
+        truth, again = (
+            self._length(level.collocation.function(x)(self.measure.points)) for x in (known, found - known)
+        )
         return again <= LOST * truth
 
     def _bounded(self, estimate: DefectEstimate, last: _Attempt, fields: Sequence[CheckedField]) -> DefectEstimate:
@@ -271,24 +269,12 @@ class FrameDefectSolver:
         for k, (rows, factor) in enumerate(zip(level.collocation.rows, level.factors, strict=True)):
             source = [np.zeros(r.size) for r in level.collocation.rows]
             source[k] = factor
-            response = level.function(level.system.solve(np.concatenate(source)))(self.measure.points)
+            response = level.collocation.function(level.system.solve(np.concatenate(source)))(self.measure.points)
             absolute += self._length(response) * kinds.get(id(rows.operator), 0.0)
         absolute *= SAFETY
         reason = "the residual is at rounding; the estimate is an upper bound"
         relative = absolute / last.norm if last.norm else None
         return replace(estimate, correction=None, absolute=absolute, relative=relative, trusted=True, reason=reason)
-
-
-def _tails(level: _Level, scaled: Array) -> Array:
-    """For each axis the share of the highest third of the degrees in the residual that a correction answers."""
-    total = np.zeros(len(level.collocation.space.degrees))
-    norm = 0.0
-    for start, basis in zip(level.collocation.offsets, level.collocation.bases, strict=False):
-        energy = scaled[start : start + basis.polynomials.size] ** 2
-        norm += energy.sum()
-        for k, degree in enumerate(level.collocation.space.degrees):
-            total[k] += energy[basis.polynomials.indices[:, k] > 0.6 * degree].sum()
-    return np.sqrt(total / norm) if norm else total
 
 
 def _checks(problem: Problem) -> tuple[Check, ...]:

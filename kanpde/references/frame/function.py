@@ -23,7 +23,7 @@ class FrameFunction:
         unknowns, coordinates: names of the fields and of the columns of points.
         norm: L2 norm of the unknowns that the fields stand for.
         identified: values of the unknown scalars; those of a correction are to be added.
-        degrees: of the polynomials along each axis.
+        degrees: of the polynomials along each axis; tails: the share of the highest ones.
         error_estimate: relative L2 error, from two degrees; None where there is none.
         relative_l2: relative L2 error against the exact solution; None without one.
         seconds: wall time of the computation.
@@ -37,6 +37,7 @@ class FrameFunction:
     norm: float = 0.0
     identified: dict[str, float] = field(default_factory=dict)
     degrees: tuple[int, ...] = ()
+    tails: tuple[float, ...] = ()
     error_estimate: float | None = None
     relative_l2: float | None = None
     seconds: float = 0.0

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from kanpde.domain import BoxPiece, Region
+from kanpde.domain import BoxPiece, Domain, Region
 from kanpde.errors import ProblemError
 from kanpde.problem import Problem
 from kanpde.references.frame.basis import Basis, Polynomials, truncated
 from kanpde.references.frame.points import scattered
-from kanpde.references.frame.powers import Powers, laurent
+from kanpde.references.frame.powers import Powers, corner, laurent
 
 Array = np.ndarray
 
 # A box that was found from points of a region is enlarged by this part of it.
 MARGIN = 0.02
+# A domain that fills so much of its box has corners as the box has.
+FILLED = 0.81
+# Angles above this one make solutions that polynomials cannot follow.
+REENTRANT = 1.05 * np.pi
+# Largest powers about corners, re-entrant ones and others, and degrees in time and parameters that multiply them.
+SINGULAR = 12
+CONVEX = 6
+FURTHER = 8
+MOST_CORNERS = 8
 N_BOUNDS = 1024
 
 
@@ -37,8 +46,7 @@ def bases_of(problem: Problem, space: Space) -> tuple[Basis, ...]:
     """The functions of each field; fields on the same box share theirs."""
     made: dict[tuple[object, ...], Basis] = {}
     result = []
-    # Euclidean degree on boxes, where a corner needs as much as the middle of a side; total degree on shapes.
-    indices = truncated(space.degrees, 2.0 if problem.domain.is_box else 1.0)
+    indices = truncated(space.degrees, power_of(problem))
     for c in range(len(problem.fields)):
         lower, upper = bounds_of(problem, c)
         periodic = tuple(
@@ -51,6 +59,12 @@ def bases_of(problem: Problem, space: Space) -> tuple[Basis, ...]:
             made[key] = Basis(polynomials, powers_of(problem, space))
         result.append(made[key])
     return tuple(result)
+
+
+def power_of(problem: Problem) -> float:
+    """Of the truncation: total degree (1) on round shapes, Euclidean (2) where corners need as much as sides do."""
+    domain = problem.domain
+    return 2.0 if domain.measure > FILLED * np.prod(np.ptp(domain.bounds, axis=1)) else 1.0
 
 
 def bounds_of(problem: Problem, unknown: int) -> tuple[Array, Array]:
@@ -75,13 +89,44 @@ def _box(region: Region) -> tuple[Array, Array]:
 
 
 def powers_of(problem: Problem, space: Space) -> tuple[Powers, ...]:
-    """Functions about the holes of a plane domain."""
-    domain = problem.domain
-    if len(domain.space) != 2 or not space.powers:
+    """Functions about the holes and the corners of a plane domain."""
+    domain, degree = problem.domain, space.powers
+    if not degree:
         return ()
-    others = truncated(space.degrees[2:], 2.0) if domain.dimension > 2 else np.zeros((1, 0), dtype=int)
+    further = [min(n, FURTHER) for n in space.degrees[2:]]
+    others = truncated(further, 1.0) if further else np.zeros((1, 0), dtype=int)
     bounds = [hole.bounds for hole in domain.holes]
-    return tuple(laurent(b.mean(axis=1), float(np.ptp(b, axis=1).max()) / 2, space.powers, others) for b in bounds)
+    about = [laurent(b.mean(axis=1), float(np.ptp(b, axis=1).max()) / 2, degree, others) for b in bounds]
+    size = float(np.ptp(domain.bounds[:2], axis=1).max()) / 2
+    for x, y, opening in corners_of(domain):
+        vertex, highest = np.array([x, y]), min(degree, SINGULAR if opening > REENTRANT else CONVEX)
+        highest = min(highest, 3) if further else highest
+        about.append(corner(vertex, size, _bisector(domain, vertex, size), opening, highest, others))
+    return tuple(about)
+
+
+def has_powers(problem: Problem) -> bool:
+    """Whether there are holes or corners with functions of their own."""
+    domain = problem.domain
+    return len(domain.space) == 2 and bool(domain.holes or corners_of(domain))
+
+
+def corners_of(domain: Domain) -> list[tuple[float, float, float]]:
+    """The corners of a shape in the plane that get functions: few ones all, else those whose angle is above π."""
+    if len(domain.space) != 2 or domain.is_box:
+        return []
+    found = domain.corners
+    every = domain.dimension == 2 and len(found) <= MOST_CORNERS
+    return found if every else [c for c in found if c[2] > REENTRANT]
+
+
+def _bisector(domain: Domain, vertex: Array, size: float) -> float:
+    """The direction from a corner into the middle of the domain around it."""
+    angles = np.linspace(-np.pi, np.pi, N_BOUNDS, endpoint=False)
+    around = np.tile(domain.bounds.mean(axis=1), (N_BOUNDS, 1))
+    around[:, :2] = vertex + 1e-4 * size * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    inside = np.asarray(domain.contains(around), dtype=bool)
+    return float(np.angle(np.exp(1j * angles[inside]).sum()))
 
 
 # By how many coordinates there are: the degree where a search starts, functions of one field beyond which none goes.
@@ -95,41 +140,44 @@ class Ladder:
     """The spaces that are tried in turn.
 
     Attributes:
-        first: the poorest.
-        fields: how many fields a space is for.
-        power: of the truncation.
-        largest: functions of all fields.
-        holes: how many of the plane the domain has.
+        problem: which they are for.
+        largest: functions of all fields beyond which no space goes.
     """
 
-    first: Space
-    fields: int
-    power: float
+    problem: Problem
     largest: int
-    holes: int = 0
+
+    @property
+    def first(self) -> Space:
+        """The poorest."""
+        d = self.problem.domain.dimension
+        return self.of((FIRST[d],) * d)
 
     def after(self, space: Space, tails: Array) -> Space | None:
         """A richer one, mostly along the axes whose tails are long; None where it would be too large."""
         poor = tails >= 0.3 * tails.max(initial=0.0)
         pairs = zip(space.degrees, poor, strict=True)
-        degrees = tuple(int(np.ceil(n * (GROWTH if grow else 1.12))) for n, grow in pairs)
-        larger = self.with_powers(degrees)
+        larger = self.of(tuple(int(np.ceil(n * (GROWTH if grow else 1.12))) for n, grow in pairs))
         return larger if self.size(larger) <= self.largest else None
 
-    def before(self, space: Space) -> Space:
+    def scaled(self, space: Space, factor: float) -> Space:
         """A poorer one, at least the first."""
         pairs = zip(space.degrees, self.first.degrees, strict=True)
-        return self.with_powers(tuple(max(int(n / GROWTH), least) for n, least in pairs))
+        return self.of(tuple(max(int(n * factor), least) for n, least in pairs))
 
-    def with_powers(self, degrees: tuple[int, ...]) -> Space:
-        """The space of some degrees, with half as many powers about each hole."""
-        return Space(degrees, max(degrees[:2]) // 2 if self.holes else 0)
+    def of(self, degrees: tuple[int, ...]) -> Space:
+        """The space of some degrees, with powers about holes and corners."""
+        if not has_powers(self.problem):
+            return Space(degrees)
+        single = len(self.problem.domain.holes) <= 1
+        return Space(degrees, max(4, max(degrees[:2]) // (2 if single else 3)))
 
     def size(self, space: Space) -> int:
         """Functions of all fields."""
-        plane = self.holes * ((space.powers + 1) * (space.powers + 2) // 2)
-        others = max(1, len(truncated(space.degrees[2:], self.power))) if len(space.degrees) > 2 else 1
-        return self.fields * (len(truncated(space.degrees, self.power)) + plane * others)
+        own = len(truncated(space.degrees, power_of(self.problem))) + sum(
+            p.size for p in powers_of(self.problem, space)
+        )
+        return len(self.problem.fields) * own
 
 
 def ladder(problem: Problem, largest: int | None = None) -> Ladder:
@@ -142,7 +190,4 @@ def ladder(problem: Problem, largest: int | None = None) -> Ladder:
     if d not in FIRST:
         raise ProblemError(f"{problem.name} has {d} coordinates; the error estimate takes up to {max(FIRST)}.")
     fields = len(problem.fields)
-    limit = largest or min(fields * LARGEST[d], max(LARGEST.values()))
-    holes = len(problem.domain.holes) if len(problem.domain.space) == 2 else 0
-    steps = Ladder(Space((FIRST[d],) * d), fields, 2.0 if problem.domain.is_box else 1.0, limit, holes)
-    return replace(steps, first=steps.with_powers(steps.first.degrees))
+    return Ladder(problem, largest or min(fields * LARGEST[d], max(LARGEST.values())))
