@@ -252,7 +252,7 @@ class Run:
     def _reconsider(self, loss: float) -> None:
         """No trusted estimate after the first stage: the residual is steep somewhere between points. Another start."""
         estimate = self.progress.estimate
-        if self.progress.stage != 1 or self.estimator.solver is None or (estimate is not None and estimate.trusted):
+        if self.progress.stage != 1 or not self.estimator.solvers or (estimate is not None and estimate.trusted):
             return
         if self.rescue is not None and not self._promising(loss):
             start, self.rescue = self.rescue(), None
