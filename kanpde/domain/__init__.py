@@ -2,6 +2,7 @@
 
 from .box import Box
 from .core import Domain, Point, Region
+from .interface import level_set
 from .interval import Interval, ParameterRange, Time
 from .mesh import Mesh
 from .patch import ShapePiece
@@ -10,6 +11,7 @@ from .polygon import Polygon
 from .product import Product
 from .shape import Combination, Shape
 from .shapes import Cylinder, Disk, Ellipse, Sphere
+from .tree import domain_from_tree, domain_to_tree, region_from_tree, region_to_tree
 
 __all__ = [
     "N_MEASURE",
@@ -32,5 +34,10 @@ __all__ = [
     "ShapePiece",
     "Sphere",
     "Time",
+    "domain_from_tree",
+    "domain_to_tree",
     "halton",
+    "level_set",
+    "region_from_tree",
+    "region_to_tree",
 ]

@@ -14,6 +14,7 @@ from .interval import Interval, ParameterRange, Time, check_names, lower_upper
 from .piece import BoxPiece
 from .product import Product
 from .shape import Shape
+from .similarity import Similarity
 
 __all__ = ["Box", "Interval", "ParameterRange", "Product", "Time"]
 
@@ -68,6 +69,10 @@ class Box(Shape):
 
     def __repr__(self) -> str:
         return self.term
+
+    def similar(self, similarity: Similarity) -> Box:
+        """Return the box in new coordinates; each may have its own factor."""
+        return Box({i.symbol: (i.lower, i.upper) for i in (own.similar(similarity) for own in self.intervals)})
 
     def interior_pieces(self) -> tuple[BoxPiece, ...]:
         """Return the box as one piece."""

@@ -14,6 +14,7 @@ from ..errors import ProblemError
 from ..expression import as_expression, constant_value
 from .piece import BoxPiece, Piece, halton
 from .predicate import checked_predicate
+from .similarity import Similarity
 
 
 class Domain(abc.ABC):
@@ -67,6 +68,18 @@ class Domain(abc.ABC):
         Raises:
             ProblemError: the region belongs to another domain.
         """
+
+    @abc.abstractmethod
+    def similar(self, similarity: Similarity) -> Domain:
+        """Return the domain in new coordinates."""
+
+    def scaled(self, factors: Mapping[sp.Symbol, float], shifts: Mapping[sp.Symbol, float] | None = None) -> Domain:
+        """Return the domain in the same symbols, each coordinate less its shift and divided by its factor.
+
+        Raises:
+            ProblemError: different factors in the directions of a curved shape or a mesh.
+        """
+        return self.similar(Similarity(dict(factors), dict(shifts or {})))
 
     @property
     def coordinates(self) -> tuple[sp.Symbol, ...]:
@@ -216,6 +229,12 @@ class Region:
         mine, theirs = self._aligned(other)
         parts = tuple((piece, sp.And(old, sp.Not(theirs.get(piece, sp.false)))) for piece, old in mine.items())
         return self._named(parts, f"{self.name} without {other.name}")
+
+    def scaled(self, factors: Mapping[sp.Symbol, float], shifts: Mapping[sp.Symbol, float] | None = None) -> Region:
+        """Return the region of the scaled domain: each coordinate less its shift and divided by its factor."""
+        similarity = Similarity(dict(factors), dict(shifts or {}))
+        parts = tuple((piece.similar(similarity), similarity.expression(when)) for piece, when in self.parts)
+        return Region(self.domain.similar(similarity), parts, self.name)
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return the pieces, cut to where the predicates hold; empty if nothing is selected."""

@@ -10,6 +10,7 @@ import sympy as sp
 
 from ..errors import ProblemError
 from .core import checked_symbol, finite
+from .similarity import Similarity
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Interval:
             cure = f"write ({b:g}, {a:g})" if b < a else "give it a positive length"
             raise ProblemError(f"{where}: the interval ({a:g}, {b:g}) of {name} is {_fault(a, b)}; {cure}.")
         return cls(name, a, b)
+
+    def similar(self, similarity: Similarity) -> Interval:
+        """Return the interval in new coordinates."""
+        return Interval(self.symbol, *similarity.values((self.symbol, self.symbol), (self.lower, self.upper)))
 
     @property
     def text(self) -> str:

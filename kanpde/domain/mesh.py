@@ -21,6 +21,7 @@ from .patch import ShapePiece
 from .piece import Piece
 from .primitive import checked_space, names
 from .product import Product
+from .similarity import Similarity
 from .simplex_patch import SimplexPatch
 from .simplices import Simplices
 
@@ -238,6 +239,15 @@ class Mesh(Domain):
         x = np.asarray(points, dtype=float)[:, : len(self.space)]
         away = Simplices(self.nodes[self.facets]).distance(x)
         return np.where(self.inside.locate(x) >= 0, -away, away)
+
+    def similar(self, similarity: Similarity) -> Mesh:
+        """Return the mesh in new coordinates."""
+        factor, shift = similarity.of_space(self.space)
+        result = object.__new__(Mesh)
+        fields = vars(self) | {"nodes": self.nodes * factor + shift}
+        for name in ("symbols", "nodes", "cells", "tags", "materials"):
+            object.__setattr__(result, name, fields[name])
+        return result
 
     def adopt(self, region: Region) -> Region:
         """Return a region of this mesh.

@@ -18,6 +18,7 @@ import sympy as sp
 from ..expression import to_tree
 from .piece import N_MEASURE, BoxPiece, Piece, box_rule, halton, product_rule
 from .predicate import holds
+from .similarity import Similarity
 
 
 class Patch(Protocol):
@@ -61,6 +62,9 @@ class Patch(Protocol):
 
     def rule(self, n: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Return quadrature points (N, d) and weights (N,), about n an axis; None where there is no rule."""
+
+    def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> Patch:
+        """Return the patch in new coordinates."""
 
     def divided(self, other: Patch) -> Sequence[Patch]:
         """Return parts, each of which lies on `other` wholly or not at all."""
@@ -168,6 +172,16 @@ class ShapePiece:
         assert dimension == len(self.space)
         stretch = self.stretch
         return replace(self, extra=()), stretch.coordinates, stretch.lower, stretch.upper
+
+    def similar(self, similarity: Similarity) -> ShapePiece:
+        """Return the piece in new coordinates."""
+        return replace(
+            self,
+            patch=self.patch.similar(similarity, self.space),
+            extra=tuple((s, similarity.value(s, a), similarity.value(s, b)) for s, a, b in self.extra),
+            predicate=similarity.expression(self.predicate),
+            implicit=None if self.implicit is None else similarity.expression(self.implicit),
+        )
 
     def divided(self, other: Piece) -> tuple[ShapePiece, ...]:
         """Return the piece cut at the ends of another one on the same curve."""

@@ -14,6 +14,7 @@ import sympy as sp
 
 from ..expression import to_tree
 from .predicate import holds, thresholds
+from .similarity import Similarity
 
 # Points that measure a piece cut by a curved predicate: fixed ones, for the measure must not change between runs.
 N_MEASURE = 4096
@@ -85,6 +86,9 @@ class Piece(Hashable, Protocol):
 
     def divided(self, other: Piece) -> tuple[Piece, ...]:
         """Return parts of the piece, each of which lies on `other` wholly or not at all."""
+
+    def similar(self, similarity: Similarity) -> Piece:
+        """Return the piece in new coordinates."""
 
     def cut(self, predicate: sp.Basic) -> tuple[Piece, ...]:
         """Return the parts where `predicate` holds."""
@@ -185,6 +189,16 @@ class BoxPiece:
             return (self,)
         cells = itertools.product(*(self._intervals(i, [other.lower[i], other.upper[i]]) for i in self.free))
         return tuple(self._narrowed(cell) for cell in cells)
+
+    def similar(self, similarity: Similarity) -> BoxPiece:
+        """Return the piece in new coordinates."""
+        return replace(
+            self,
+            lower=similarity.values(self.coordinates, self.lower),
+            upper=similarity.values(self.coordinates, self.upper),
+            predicate=similarity.expression(self.predicate),
+            implicit=None if self.implicit is None else similarity.expression(self.implicit),
+        )
 
     def rule(self, n: int) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the tensor Gauss rule with n points along each free axis; None with a predicate."""

@@ -18,6 +18,7 @@ from .curves import Curve, Segment, distance, normals, plain
 from .outline import area, bounds, outline, split
 from .patch import Patch
 from .predicate import comparisons, holds, thresholds
+from .similarity import Similarity
 from .sliced import sliced_rule
 
 # Samples of a curve between which a predicate is taken to change once at most.
@@ -81,6 +82,10 @@ class CurvePatch:
         if all(held):
             return [(self, sp.true)]
         return [(CurvePatch(part), sp.true) for part, keep in zip(parts, held, strict=True) if keep]
+
+    def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> CurvePatch:
+        """Return the patch in new coordinates."""
+        return CurvePatch(self.curve.scaled(*similarity.of_space(space)))
 
     def divided(self, other: Patch) -> Sequence[Patch]:
         """Cut the curve where another one on the same line or ellipse begins and ends."""
@@ -169,6 +174,10 @@ class AreaPatch:
                 whole = bool(np.all(cell.bounds == self.bounds))
                 parts += [(self if whole else part, sp.true)] if whole or outline(part.body) else []
         return parts
+
+    def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> AreaPatch:
+        """Return the patch in new coordinates."""
+        return AreaPatch(self.body.scaled(*similarity.of_space(space)))
 
     def divided(self, other: Patch) -> Sequence[Patch]:  # noqa: ARG002 (curves look at it)
         """Areas are not divided."""

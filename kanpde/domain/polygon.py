@@ -19,6 +19,7 @@ from .crossings import crossings
 from .curves import Pair, Segment, polygon_curves
 from .outline import area
 from .primitive import Primitive, checked_point, checked_space, names
+from .similarity import Similarity
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -47,6 +48,13 @@ class Polygon(Primitive):
     def body(self) -> PolygonBody:
         """The polygon as pure geometry."""
         return PolygonBody(self.loops)
+
+    def similar(self, similarity: Similarity) -> Polygon:
+        """Return the shape in new coordinates."""
+        loops = self.body.scaled(*similarity.of_space(self.space)).loops
+        turned = self.loops[0] != self.vertices
+        outer = (loops[0][0], *reversed(loops[0][1:])) if turned else loops[0]
+        return Polygon(self.space, outer, loops[1:])
 
     @property
     def text(self) -> str:

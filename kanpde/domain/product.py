@@ -12,6 +12,7 @@ from ..errors import ProblemError
 from .core import Domain, Region, foreign
 from .interval import Interval, ParameterRange, Time, check_names, lower_upper
 from .piece import Piece, box_rule, product_rule
+from .similarity import Similarity
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,6 +109,11 @@ class Product(Domain):
     def corners(self) -> list[tuple[float, float, float]]:
         """The corners of the spatial domain."""
         return self.factor.corners
+
+    def similar(self, similarity: Similarity) -> Product:
+        """Return the domain in new coordinates."""
+        time = None if self.time_interval is None else self.time_interval.similar(similarity)
+        return Product(self.factor.similar(similarity), time, tuple(i.similar(similarity) for i in self.ranges))
 
     def signed_distance(self, points: np.ndarray) -> np.ndarray:
         """Return the distance in space, whatever time and parameters are."""

@@ -19,6 +19,7 @@ from .interval import ParameterRange, Time
 from .outline import corners, nearest, outline
 from .piece import Piece
 from .product import Product
+from .similarity import Similarity
 
 SIGNS = {UNION: " | ", INTERSECTION: " & ", DIFFERENCE: " - "}
 
@@ -30,6 +31,10 @@ class Shape(Domain):
     @abc.abstractmethod
     def body(self) -> Body:
         """The shape as pure geometry."""
+
+    @abc.abstractmethod
+    def similar(self, similarity: Similarity) -> Shape:
+        """Return the shape in new coordinates."""
 
     @property
     def time(self) -> None:
@@ -180,6 +185,10 @@ class Combination(Shape):
                 f"the {word} of {first.term} and {second.term} is empty; move or resize them so that some is left."
             )
         return result
+
+    def similar(self, similarity: Similarity) -> Combination:
+        """Return the shape in new coordinates."""
+        return Combination(self.operation, tuple(operand.similar(similarity) for operand in self.operands))
 
     @property
     def space(self) -> tuple[sp.Symbol, ...]:

@@ -14,6 +14,7 @@ from .bodies import BallBody, CylinderBody, EllipseBody
 from .core import finite
 from .curves import Pair
 from .primitive import Primitive, checked_point, checked_space, names, positive
+from .similarity import Similarity
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -37,6 +38,11 @@ class Disk(Primitive):
     def body(self) -> EllipseBody:
         """The disk as pure geometry."""
         return EllipseBody(self.center, (self.radius, self.radius))
+
+    def similar(self, similarity: Similarity) -> Disk:
+        """Return the shape in new coordinates."""
+        body = self.body.scaled(*similarity.of_space(self.space))
+        return Disk(self.space, body.center, body.axes[0])
 
     @property
     def text(self) -> str:
@@ -71,6 +77,11 @@ class Ellipse(Primitive):
         """The ellipse as pure geometry."""
         return EllipseBody(self.center, self.axes, self.angle)
 
+    def similar(self, similarity: Similarity) -> Ellipse:
+        """Return the shape in new coordinates."""
+        body = self.body.scaled(*similarity.of_space(self.space))
+        return Ellipse(self.space, body.center, body.axes, body.angle)
+
     @property
     def text(self) -> str:
         """Readable and canonical text."""
@@ -98,6 +109,11 @@ class Sphere(Primitive):
     def body(self) -> BallBody:
         """The ball as pure geometry."""
         return BallBody(self.center, self.radius)
+
+    def similar(self, similarity: Similarity) -> Sphere:
+        """Return the shape in new coordinates."""
+        body = self.body.scaled(*similarity.of_space(self.space))
+        return Sphere(self.space, body.center, body.radius)
 
     @property
     def text(self) -> str:
@@ -137,6 +153,11 @@ class Cylinder(Primitive):
     def body(self) -> CylinderBody:
         """The cylinder as pure geometry."""
         return CylinderBody(self.base, self.radius, self.height, self.space.index(self.axis))
+
+    def similar(self, similarity: Similarity) -> Cylinder:
+        """Return the shape in new coordinates."""
+        body = self.body.scaled(*similarity.of_space(self.space))
+        return Cylinder(self.space, body.base, body.radius, body.height, self.axis)
 
     @property
     def text(self) -> str:

@@ -13,6 +13,7 @@ import sympy as sp
 from .patch import Patch
 from .piece import halton
 from .predicate import holds
+from .similarity import Similarity
 from .simplices import Simplices
 
 
@@ -82,6 +83,11 @@ class SimplexPatch:
             return [(self, sp.true)]
         split = [(whole, sp.true), (cut, predicate)]
         return [(self._part(chosen), left) for chosen, left in split if chosen.any()]
+
+    def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> SimplexPatch:
+        """Return the patch in new coordinates."""
+        factor, shift = similarity.of_space(space)
+        return SimplexPatch(Simplices(self.simplices.corners * factor + shift), self.outward)
 
     def divided(self, other: Patch) -> Sequence[Patch]:
         """Part the simplices into those that another patch has too, and the rest."""

@@ -17,6 +17,7 @@ from .outline import outline
 from .patch import Patch
 from .piece import N_MEASURE, halton
 from .planar import AreaPatch, concentric
+from .similarity import Similarity
 from .sliced import sliced_rule
 from .slices import N_GAUSS, across, slab_rule, slice_of, space_bounds, volume
 
@@ -91,6 +92,12 @@ class FlatPatch:
             (self if part is self.area else replace(self, plane=part.body), left)  # type: ignore[attr-defined]
             for part, left in parts
         ]
+
+    def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> FlatPatch:
+        """Return the patch in new coordinates."""
+        factor, shift = similarity.of_space(space)
+        plane = self.plane.scaled(factor, shift[across(self.axis)])
+        return FlatPatch(self.axis, similarity.value(space[self.axis], self.value), self.sign, plane)
 
     def divided(self, other: Patch) -> Sequence[Patch]:  # noqa: ARG002 (curves look at it)
         """Faces are not divided."""
@@ -199,6 +206,12 @@ class RoundPatch:
         """Leave predicates to a mask."""
         return [(self, predicate)]
 
+    def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> RoundPatch:
+        """Return the patch in new coordinates."""
+        within = tuple(other.similar(similarity, space) for other in self.within)
+        factors = similarity.of_space(space)
+        return RoundPatch(self.carrier.scaled(*factors), self.body.scaled(*factors), within)
+
     def divided(self, other: Patch) -> Sequence[Patch]:  # noqa: ARG002 (curves look at it)
         """Faces are not divided."""
         return [self]
@@ -282,6 +295,10 @@ class VolumePatch:
     def cut(self, predicate: sp.Basic, space: Sequence[sp.Symbol]) -> list[tuple[Patch, sp.Basic]]:  # noqa: ARG002
         """Leave predicates to a mask."""
         return [(self, predicate)]
+
+    def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> VolumePatch:
+        """Return the patch in new coordinates."""
+        return VolumePatch(self.body.scaled(*similarity.of_space(space)))
 
     def divided(self, other: Patch) -> Sequence[Patch]:  # noqa: ARG002 (curves look at it)
         """Volumes are not divided."""
