@@ -63,7 +63,7 @@ class Collocation:
     def rows(self) -> tuple[Rows, ...]:
         """All blocks of rows."""
         least = 3 * self.space.powers + 8 if self.space.powers else 6
-        return rows_of(self.problem, [b.size for b in self.bases], max(self.space.degrees), least)
+        return rows_of(self.problem, [b.size for b in self.bases], self.space.degrees, least)
 
     @cached_property
     def offsets(self) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,11 +51,19 @@ def scattered(region: Region, count: int, seed: int) -> Cloud:
     )
 
 
-def clustered(region: Region, count: int, seed: int = 1) -> Cloud:
-    """About `count` points of an interior, denser at the ends of its box where that is one."""
+def clustered(region: Region, count: int, degrees: Sequence[int] = (), seed: int = 1) -> Cloud:
+    """About `count` points of an interior, denser at the ends of its box where that is one.
+
+    Args:
+        region: where.
+        count: shared among its pieces by measure.
+        degrees: of polynomials along each axis, none of which may vanish at all points of a tensor rule.
+        seed: of scattered points, where there are no others.
+    """
     pieces = region.pieces()
     total = sum(p.measure for p in pieces)
-    return joined([_clustered(p, max(8, round(count * p.measure / total)), seed + k) for k, p in enumerate(pieces)])
+    shares = [max(8, round(count * p.measure / total)) for p in pieces]
+    return joined([_clustered(p, n, seed + k, degrees) for k, (p, n) in enumerate(zip(pieces, shares, strict=True))])
 
 
 def traced(region: Region, degree: int, extent: Array, least: int, seed: int = 2) -> Cloud:
@@ -90,25 +99,31 @@ def _tensor(bounds: Array, count: int) -> Cloud:
     d, width = len(bounds), np.ptp(bounds, axis=1)
     if d > LARGEST_TENSOR:
         return Cloud(bounds[:, 0] + sampling.sobol(count, d, 5) * width, np.full(count, np.prod(width) / count), None)
-    unit, weights = _gauss(count, d)
+    unit, weights = _gauss([math.ceil(count ** (1 / d) - 1e-9)] * d)
     return Cloud(bounds[:, 0] + unit * width, weights * np.prod(width), None)
 
 
-def _gauss(count: int, dimension: int) -> tuple[Array, Array]:
+def _gauss(sides: Sequence[int]) -> tuple[Array, Array]:
     """Points and weights of the unit cube."""
-    nodes, weights = np.polynomial.legendre.leggauss(math.ceil(count ** (1 / dimension) - 1e-9))
-    unit = np.stack([g.ravel() for g in np.meshgrid(*[0.5 * (nodes + 1)] * dimension, indexing="ij")], axis=1)
-    shares = [g.ravel() for g in np.meshgrid(*[0.5 * weights] * dimension, indexing="ij")]
+    rules = [np.polynomial.legendre.leggauss(side) for side in sides]
+    unit = np.stack([g.ravel() for g in np.meshgrid(*[0.5 * (x + 1) for x, _ in rules], indexing="ij")], axis=1)
+    shares = [g.ravel() for g in np.meshgrid(*[0.5 * w for _, w in rules], indexing="ij")]
     return unit, np.prod(shares, axis=0)
 
 
-def _clustered(piece: Piece, count: int, seed: int) -> Cloud:
+def _clustered(piece: Piece, count: int, seed: int, degrees: Sequence[int] = ()) -> Cloud:
     m = piece.dimension
     if m == 0:
         points = piece.points(np.zeros((1, 0)))
         return Cloud(points, np.ones(1), piece.normals(points))
     if m <= GAUSS_DIMENSION and piece.fraction == 1.0:
-        unit, shares = _gauss(count, m)
+        sides = [math.ceil(count ** (1 / m) - 1e-9)] * m
+        if degrees and m == len(degrees):
+            box = isinstance(piece, BoxPiece)
+            sides = [
+                math.ceil(1.2 * n) + 3 if box else max(s, max(degrees) + 3) for s, n in zip(sides, degrees, strict=True)
+            ]
+        unit, shares = _gauss(sides)
         points = piece.points(unit)
         return Cloud(points, piece.measure * shares, piece.normals(points))
     return _drawn(piece, count, seed, clustered=isinstance(piece, BoxPiece))

@@ -82,19 +82,19 @@ class Rows:
         return largest if np.isfinite(largest) and largest > 0 else 1.0
 
 
-def rows_of(problem: Problem, sizes: Sequence[int], degree: int, least: int) -> tuple[Rows, ...]:
+def rows_of(problem: Problem, sizes: Sequence[int], degrees: Sequence[int], least: int) -> tuple[Rows, ...]:
     """Equations, then conditions.
 
     Args:
         problem: whose rows.
         sizes: how many functions each field has.
-        degree: the largest degree of the polynomials along an axis.
+        degrees: of the polynomials along each axis.
         least: points along an axis of any piece of a boundary.
     """
-    return (*_equations(problem, sizes), *_conditions(problem, degree, least))
+    return (*_equations(problem, sizes, degrees), *_conditions(problem, max(degrees), least))
 
 
-def _equations(problem: Problem, sizes: Sequence[int]) -> list[Rows]:
+def _equations(problem: Problem, sizes: Sequence[int], degrees: Sequence[int]) -> list[Rows]:
     clouds: dict[str, Cloud] = {}
     result = []
     for operator, region in zip(problem.operators, problem.regions, strict=True):
@@ -105,7 +105,7 @@ def _equations(problem: Problem, sizes: Sequence[int]) -> list[Rows]:
                 for v in o.jet
                 if r.text == region.text
             ]
-            clouds[region.text] = clustered(region, round(OVERSAMPLING * max(own)))
+            clouds[region.text] = clustered(region, round(OVERSAMPLING * max(own)), degrees)
         cloud = clouds[region.text]
         result.append(Rows("equation", operator, cloud, np.zeros(len(cloud))))
     return result

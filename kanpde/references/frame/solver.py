@@ -86,7 +86,7 @@ class FrameSolver:
 
     def _newton(self, collocation: Collocation, x: Array) -> tuple[Array, LeastSquares]:
         linear = self.problem.is_linear and not self.problem.parameters
-        state = collocation.state(x)
+        state, last = collocation.state(x), np.inf
         for _ in range(NEWTON_STEPS):
             factors = collocation.factors(state)
             system = collocation.factorised(state, factors)
@@ -94,12 +94,19 @@ class FrameSolver:
             # The coefficients themselves are kept small, not the step: they would gather what regularisation lets pass.
             step = system.solve(system.matrix @ (x * system.scale) - residual, CG_STEPS) - x
             x, state = self._damped(collocation, x, step, factors, float(np.linalg.norm(residual)))
-            scaled = float(np.linalg.norm(step * system.scale))
-            if linear or scaled <= NEWTON_STOP * float(np.linalg.norm(x * system.scale)):
+            share = self._share(collocation, step, x)
+            # Below the plateau a step that is no shorter than the last one is rounding.
+            if linear or share <= NEWTON_STOP or (share <= PLATEAU and share > STAGNATION * last):
                 return x, system
+            last = share
         raise ProblemError(
             f"{self.problem.name}: Newton's method does not converge; give a start nearer to a solution."
         )
+
+    def _share(self, collocation: Collocation, step: Array, x: Array) -> float:
+        """How long a step is, relative to the solution, in L2."""
+        lengths = [self.length(collocation.function(part)(self.measure.points)) for part in (step, x)]
+        return lengths[0] / lengths[1] if lengths[1] else lengths[0]
 
     def _damped(
         self, collocation: Collocation, x: Array, step: Array, factors: Sequence[Array], before: float
