@@ -2,6 +2,19 @@
 
 from .functions import Array
 from .program import BoundProgram, Program, constant_value
-from .tree import Parameter, as_expression, from_tree, to_tree
+from .tree import as_expression, from_tree, to_tree
+from .unknowns import Eigenvalue, Parameter, UnknownField, UnknownFieldFunction
 
-__all__ = ["Array", "BoundProgram", "Parameter", "Program", "as_expression", "constant_value", "from_tree", "to_tree"]
+__all__ = [
+    "Array",
+    "BoundProgram",
+    "Eigenvalue",
+    "Parameter",
+    "Program",
+    "UnknownField",
+    "UnknownFieldFunction",
+    "as_expression",
+    "constant_value",
+    "from_tree",
+    "to_tree",
+]

@@ -16,30 +16,11 @@ from sympy.core.function import AppliedUndef
 
 from ..errors import ProblemError
 from .functions import SUPPORTED, unsupported
+from .unknowns import Eigenvalue, Parameter, UnknownField, UnknownFieldFunction
 
 Tree = list[Any]
 
-ASSUMPTIONS = ("real", "positive", "negative", "nonnegative", "nonpositive", "integer", "nonzero")
-
-
-class Parameter(sp.Symbol):
-    """An unknown real scalar of a problem, with the value where its identification starts."""
-
-    __slots__ = ("initial",)
-    initial: float
-
-    def __new__(cls, name: str, initial: float = 1.0) -> Parameter:
-        """Create the symbol; two parameters are equal if both name and initial value are."""
-        self = cast(Parameter, sp.Symbol.__xnew__(cls, name, real=True))
-        self.initial = float(initial)
-        return self
-
-    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return what copy and pickle need."""
-        return (self.name, self.initial), {}
-
-    def _hashable_content(self) -> tuple[Any, ...]:
-        return (*super()._hashable_content(), str(self.initial))
+ASSUMPTIONS = ("real", "positive", "negative", "nonnegative", "nonpositive", "integer", "nonzero", "complex")
 
 
 def as_expression(value: object) -> sp.Basic:
@@ -115,6 +96,8 @@ def _write_symbol(symbol: sp.Basic) -> Tree:
 def _brief(known: dict[str, bool | None]) -> dict[str, bool | None]:
     """The assumptions that imply all others, where a few do."""
     brief: dict[str, bool | None] = {key: True for key in ASSUMPTIONS if known.get(key)}
+    if known.get("real"):
+        brief.pop("complex")
     same = sp.Symbol("any", **cast(Any, brief)).assumptions0 == known
     return brief if same else {k: v for k, v in known.items() if v is not None}
 
@@ -132,8 +115,10 @@ _WRITERS: dict[type[sp.Basic], Callable[[Any], Tree]] = {
     sp.Integer: lambda n: ["Integer", str(n.p)],
     sp.Rational: lambda n: ["Rational", str(n.p), str(n.q)],
     sp.Float: _write_float,
+    Eigenvalue: lambda s: ["Eigenvalue", s.name, s.near],
     Parameter: lambda s: ["Parameter", s.name, s.initial],
     sp.Symbol: _write_symbol,
+    UnknownFieldFunction: lambda f: ["UnknownField", f.name, *map(to_tree, f.args)],
     AppliedUndef: _write_function,
     sp.Piecewise: _write_piecewise,
 }
@@ -181,8 +166,10 @@ _READERS: dict[str, Callable[..., sp.Basic]] = {
     "Integer": lambda p: sp.Integer(int(p)),
     "Rational": lambda p, q: sp.Rational(int(p), int(q)),
     "Float": _read_float,
+    "Eigenvalue": Eigenvalue,
     "Parameter": Parameter,
     "Symbol": _read_symbol,
     "Function": _read_function,
+    "UnknownField": lambda name, *arguments: UnknownField(name, *cast(Any, map(_read, arguments))),
     "Piecewise": _read_piecewise,
 }
