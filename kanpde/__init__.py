@@ -3,7 +3,7 @@
 The map, from the ground up; each line imports only from those above it.
 
     expression, multiindex      SymPy expressions as programs and as trees; tables of derivatives
-    domain, optim               boxes, time, regions; optimisers that know vectors only
+    domain, optim               shapes, time, regions; optimisers that know vectors only
     operator, jet               equations as F(x, jet); the rules by which derivatives pass through a network
     problem, network, field     equations, domain and conditions; KAN and MLP; g + b N, which keeps conditions exactly
     collocation, references     points and weights; grid differences, Chebyshev, and the correction of a field
@@ -17,9 +17,21 @@ The map, from the ground up; each line imports only from those above it.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .domain import Box, ParameterRange, Point, Time
+from .domain import Box, Cylinder, Disk, Ellipse, Mesh, ParameterRange, Point, Polygon, Sphere, Time
+from .expression import Eigenvalue, Parameter, UnknownField
 from .operator import Normal, divergence, dot, gradient, laplacian, normal_derivative
-from .problem import Condition, Dirichlet, Initial, Neumann, Periodic, Problem, Robin
+from .problem import (
+    Condition,
+    Dirichlet,
+    Initial,
+    Integral,
+    Neumann,
+    Observations,
+    Periodic,
+    Problem,
+    Robin,
+    complex_unknown,
+)
 
 if TYPE_CHECKING:
     from .network import KAN, MLP
@@ -37,20 +49,32 @@ __all__ = [
     "Adam",
     "Box",
     "Condition",
+    "Cylinder",
     "Dirichlet",
+    "Disk",
+    "Eigenvalue",
+    "Ellipse",
     "GridFunction",
     "Initial",
+    "Integral",
     "LevenbergMarquardt",
+    "Mesh",
     "Neumann",
     "Normal",
+    "Observations",
+    "Parameter",
     "ParameterRange",
     "Periodic",
     "Point",
+    "Polygon",
     "Problem",
     "Robin",
     "Solution",
+    "Sphere",
     "Stage",
     "Time",
+    "UnknownField",
+    "complex_unknown",
     "divergence",
     "dot",
     "gradient",

@@ -292,7 +292,7 @@ def test_unknowns_are_sorted_by_name() -> None:
         (u.subs(x, 0) + u, r"contains u\(0, y\); an unknown is always written u\(x, y\)"),
         (sp.Integral(u, (x, 0, 1)), "Integral"),
         (sp.Subs(u.diff(x), x, 0) + u, "Subs"),
-        (u + sp.I, "not real"),
+        (u + sp.I, "complex_unknown"),
         ("u", "not a SymPy expression"),
         (u < 0, "write sp.Eq"),
         (sp.Heaviside(u).diff(x), "DiracDelta"),

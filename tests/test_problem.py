@@ -216,8 +216,14 @@ def test_a_pinned_neumann_problem_is_accepted() -> None:
 
 def test_unknown_scalars_are_collected() -> None:
     nu, b = Parameter("nu", 0.1), Parameter("b")
-    problem = poisson(equations=sp.Eq(nu * kp.laplacian(u), 1), conditions=kp.Dirichlet(u, b * x))
+    data = kp.Observations(u, [[0.0, 0.0], [0.5, 0.5]], [1.0, 2.0], sigma=0.1)
+    problem = poisson(equations=sp.Eq(nu * kp.laplacian(u), 1), conditions=[kp.Dirichlet(u, b * x), data])
     assert problem.parameters == (b, nu)
+
+
+def test_what_is_sought_needs_data() -> None:
+    with pytest.raises(ProblemError, match="nu cannot be identified without data; add Observations"):
+        poisson(equations=sp.Eq(Parameter("nu", 0.1) * kp.laplacian(u), 1))
 
 
 # --- signature and text -----------------------------------------------------------------------------------------------

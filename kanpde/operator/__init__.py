@@ -1,6 +1,7 @@
 """Differential operators as data: from a SymPy equation to F(x, n, jet, parameters) with its derivatives."""
 
-from .compiler import PASSES, Scope, compile_operator, operator_of, unknowns_of
+from .compiler import PASSES, Scope, compile_operator, compile_operators, operator_of, unknowns_of
+from .complexes import split_complex
 from .differential import DifferentialOperator, JetSymbol, JetVariable, NormalSymbol, real_twins
 from .vector import Normal, VectorOperator, divergence, dot, gradient, laplacian, normal_derivative
 
@@ -14,6 +15,7 @@ __all__ = [
     "Scope",
     "VectorOperator",
     "compile_operator",
+    "compile_operators",
     "divergence",
     "dot",
     "gradient",
@@ -21,5 +23,6 @@ __all__ = [
     "normal_derivative",
     "operator_of",
     "real_twins",
+    "split_complex",
     "unknowns_of",
 ]

@@ -14,6 +14,7 @@ from sympy.logic.boolalg import BooleanAtom
 
 from ..errors import ProblemError
 from ..expression import Parameter, Program, as_expression
+from .complexes import split_complex
 from .differential import DifferentialOperator, JetSymbol, JetVariable, MultiIndex, NormalSymbol, real_twins
 from .vector import expanded
 
@@ -28,6 +29,7 @@ class Scope:
         unknowns: the applied functions, sorted by name.
         on_boundary: whether there is a normal.
         label: how messages name the equation.
+        complex: what each complex unknown stands for, u_re + I u_im with two of the unknowns above.
     """
 
     coordinates: tuple[sp.Symbol, ...]
@@ -35,6 +37,7 @@ class Scope:
     unknowns: tuple[AppliedUndef, ...]
     on_boundary: bool = False
     label: str = "the equation"
+    complex: tuple[tuple[AppliedUndef, sp.Expr], ...] = ()
 
     @property
     def twins(self) -> dict[sp.Symbol, sp.Symbol]:
@@ -78,7 +81,8 @@ def difference(expression: sp.Basic, scope: Scope) -> sp.Basic:
 
 
 def reals(expression: sp.Basic, scope: Scope) -> sp.Basic:
-    """Coordinates and unknowns become real."""
+    """Complex unknowns become pairs, coordinates and unknowns real."""
+    expression = expression.xreplace(dict(scope.complex))
     return expression.xreplace({u: scope.real(u) for u in scope.unknowns} | dict(scope.twins))
 
 
@@ -94,7 +98,12 @@ def evaluate(expression: sp.Basic, scope: Scope) -> sp.Basic:
     """Carry out the derivatives that are still unevaluated, such as Derivative(u**2, x)."""
     # doit also builds every node anew: what sp.factor kept unevaluated takes the form that it has after storing.
     value = expression.doit()
-    for kind in (sp.Subs, sp.Integral, sp.Sum):
+    if value.atoms(sp.Integral):
+        raise ProblemError(
+            f"{scope.label} contains an integral over the unknown, and equations hold point by point: use the condition "
+            "Integral(expression, value), or make the integral an unknown of its own whose derivative is the integrand."
+        )
+    for kind in (sp.Subs, sp.Sum):
         left = sorted(value.atoms(kind), key=str)
         if left:
             raise ProblemError(f"{scope.label} contains {left[0]}, which is not supported; use derivatives only.")
@@ -171,16 +180,47 @@ PASSES: tuple[tuple[str, Pass], ...] = (
 )
 
 
-def compile_operator(equation: object, scope: Scope) -> DifferentialOperator:
-    """Compile an equation, `sp.Eq(a, b)` or an expression that vanishes.
+# What follows this pass is done for the real and the imaginary part, each by itself.
+SPLIT = [name for name, _ in PASSES].index("jets") + 1
+
+
+def compile_operators(equation: object, scope: Scope) -> tuple[DifferentialOperator, ...]:
+    """Compile an equation, `sp.Eq(a, b)` or an expression that vanishes; a complex one gives two real operators.
 
     Raises:
         ProblemError: an equation that says nothing, or that uses what the scope or the function table lacks.
     """
     expression = as_expression(equation)
-    for _, run in PASSES:
+    for _, run in PASSES[:SPLIT]:
         expression = run(expression, scope)
-    return operator_of(cast(sp.Expr, expression), scope)
+    parts = _parts(cast(sp.Expr, expression), scope)
+    for _, run in PASSES[SPLIT:]:
+        parts = [run(part, scope) for part in parts]
+    return tuple(operator_of(cast(sp.Expr, part), scope) for part in parts)
+
+
+def _parts(expression: sp.Expr, scope: Scope) -> list[sp.Basic]:
+    if not scope.complex:
+        if expression.has(sp.I):
+            raise ProblemError(
+                f"{scope.label} is complex, but no unknown is; make the unknown with complex_unknown(name, coordinates)."
+            )
+        return [expression]
+    parts = split_complex(expression, scope.coordinates)
+    kept = [part for part in parts if sp.expand(part) != 0]
+    return list(kept or parts[:1])
+
+
+def compile_operator(equation: object, scope: Scope) -> DifferentialOperator:
+    """Compile an equation that is real.
+
+    Raises:
+        ProblemError: as `compile_operators`, and for an equation with an imaginary part.
+    """
+    operators = compile_operators(equation, scope)
+    if len(operators) > 1:
+        raise ProblemError(f"{scope.label} is complex; take its real or its imaginary part, sp.re(...) or sp.im(...).")
+    return operators[0]
 
 
 def operator_of(expression: sp.Expr, scope: Scope) -> DifferentialOperator:

@@ -1,6 +1,19 @@
 """Problems: a domain, equations and conditions, compiled, validated and signed."""
 
-from .conditions import CompiledCondition, Condition, Context, Dirichlet, Initial, Neumann, Periodic, Robin
+from .conditions import (
+    CompiledCondition,
+    Condition,
+    Context,
+    Dirichlet,
+    Initial,
+    Integral,
+    Neumann,
+    Observations,
+    Periodic,
+    Robin,
+)
+from .fields import Fields, complex_unknown
+from .measurements import Data
 from .problem import Problem
 from .tree import problem_from_tree, problem_to_tree
 
@@ -9,11 +22,16 @@ __all__ = [
     "Condition",
     "Context",
     "Dirichlet",
+    "Data",
+    "Fields",
     "Initial",
+    "Integral",
     "Neumann",
+    "Observations",
     "Periodic",
     "Problem",
     "Robin",
+    "complex_unknown",
     "problem_from_tree",
     "problem_to_tree",
 ]

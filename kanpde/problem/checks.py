@@ -6,18 +6,20 @@ doubt for the equations that people write; a warning says what else is remarkabl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import sympy as sp
 
-from ..domain import halton
+from ..domain import BoxPiece, Piece, halton
 from ..errors import ProblemError
-from ..expression import Program
+from ..expression import Eigenvalue, Program
 from .consistency import check_exact
-from .finiteness import check_finite
+from .finiteness import check_finite, piece_sample
 from .statement import Statement
 
+# Conditions that are not held on the boundary.
+ELSEWHERE = ("initial", "integral", "observations", "interface")
 # Points on a side: a condition must hold at all of them to cover it.
 N_SIDE = 32
 
@@ -32,19 +34,36 @@ def check(problem: Statement) -> list[str]:
 
 
 def check_count(problem: Statement) -> Iterator[str]:
-    """As many equations as unknowns."""
-    n, c = len(problem.operators), len(problem.unknowns)
-    names = ", ".join(map(str, problem.unknowns))
+    """As many equations as unknowns; an unknown coefficient has none of its own."""
+    n, c = len(problem.operators), len(problem.fields) - len(problem.coefficients)
+    names = ", ".join(str(u) for k, u in enumerate(problem.fields) if k not in problem.coefficients)
     if n < c:
         raise ProblemError(f"{n} equation(s) for {c} unknowns ({names}); give one equation an unknown.")
-    if n > c:
+    if n > c and len(set(r.text for r in problem.regions)) == 1:
         yield f"{n} equations for {c} unknown(s) ({names}); they are solved in the least-squares sense."
+
+
+def check_data(problem: Statement) -> Iterator[str]:
+    """What is to be identified needs measurements, or more conditions than the equations do."""
+    scalars = [p.name for p in problem.parameters if not isinstance(p, Eigenvalue)]
+    sought = [*scalars, *(str(problem.fields[k]) for k in problem.coefficients)]
+    measured = any(c.kind == "observations" for c in problem.conditions)
+    if sought and not measured and not _extra(problem):
+        raise ProblemError(
+            f"{', '.join(sought)} cannot be identified without data; add Observations(u, points, values, sigma=...)."
+        )
+    yield from ()
+
+
+def _extra(problem: Statement) -> bool:
+    """Whether conditions beyond those of the boundary could determine what is unknown: integrals or points."""
+    return any(c.kind == "integral" or all(p.dimension == 0 for p in c.region.pieces()) for c in problem.conditions)
 
 
 def check_constrained(problem: Statement) -> Iterator[str]:
     """Every unknown that is differentiated needs data, and something that fixes its level."""
-    for i, unknown in enumerate(problem.unknowns):
-        if _order(problem, i) == 0:
+    for i, unknown in enumerate(problem.fields):
+        if _order(problem, i) == 0 or i in problem.coefficients:
             continue
         constrained = any(i in c.unknowns for c in problem.conditions)
         if not constrained and not _algebraic(problem, i):
@@ -52,7 +71,8 @@ def check_constrained(problem: Statement) -> Iterator[str]:
         if not _has_level(problem, i):
             raise ProblemError(
                 f"{unknown} enters only through its derivatives, so any constant can be added to it; "
-                f"fix its value somewhere, such as Dirichlet({unknown.func}, 0, on=Point({{{_origin(problem)}}}))."
+                f"fix its mean or its value somewhere, such as Integral({unknown.func}, 0) or "
+                f"Dirichlet({unknown.func}, 0, on=Point({{{_origin(problem)}}}))."
             )
         if not constrained:
             yield f"no condition mentions {unknown}; that is right only if the other unknowns determine it."
@@ -63,7 +83,7 @@ def check_initial(problem: Statement) -> Iterator[str]:
     if problem.domain.time is None:
         return
     axis = problem.coordinates.index(problem.domain.time)
-    for i, unknown in enumerate(problem.unknowns):
+    for i, unknown in enumerate(problem.fields):
         given = _initial_orders(problem, i, axis)
         for order in range(_order(problem, i, axis)):
             if order not in given:
@@ -80,10 +100,28 @@ def check_initial(problem: Statement) -> Iterator[str]:
 
 def check_sides(problem: Statement) -> Iterator[str]:
     """Derivatives of order m along an axis need m conditions on its two sides together, at least one on each."""
-    for i in range(len(problem.unknowns)):
+    if not problem.domain.is_box:
+        yield from _check_boundary(problem)
+        return
+    for i in range(len(problem.fields)):
         for axis in range(len(problem.domain.space)):
-            if _order(problem, i, axis) >= 1 and not _is_periodic(problem, i, axis):
+            needed = _order(problem, i, axis) >= 1 and i not in problem.coefficients
+            if needed and not _is_periodic(problem, i, axis):
                 yield from _check_axis(problem, i, axis)
+
+
+def _check_boundary(problem: Statement) -> Iterator[str]:
+    """On a shape every piece of the boundary needs a condition on each field of second order."""
+    for i, field in enumerate(problem.fields):
+        if max(_order(problem, i, axis) for axis in range(len(problem.domain.space))) < 2 or i in problem.coefficients:
+            continue
+        for piece in problem.domain.boundary_pieces():
+            points = piece_sample(piece, N_SIDE)
+            if len(points) and _count(problem, i, points) == 0:
+                where = ", ".join(f"{s} = {v:.3g}" for s, v in zip(problem.coordinates, points[0], strict=False))
+                message = f"{field} has no condition on the part of the boundary near {where}"
+                yield _fault(message, _cure(problem, i), _others(problem, points))
+                break
 
 
 def check_jumps(problem: Statement) -> Iterator[str]:
@@ -101,6 +139,7 @@ def check_jumps(problem: Statement) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[Statement], Iterator[str]], ...] = (
     check_count,
+    check_data,
     check_finite,
     check_initial,
     check_constrained,
@@ -111,12 +150,12 @@ CHECKS: tuple[Callable[[Statement], Iterator[str]], ...] = (
 
 
 def _check_axis(problem: Statement, i: int, axis: int) -> Iterator[str]:
-    order, coordinate, unknown = _order(problem, i, axis), problem.domain.space[axis], problem.unknowns[i]
+    order, coordinate, unknown = _order(problem, i, axis), problem.domain.space[axis], problem.fields[i]
     sides = [problem.domain.lower(coordinate), problem.domain.upper(coordinate)]
     samples = [side.pieces()[0].points(halton(N_SIDE, problem.domain.dimension - 1)) for side in sides]
     counts = [_count(problem, i, points) for points in samples]
     if order == 1:
-        overdetermined = len(problem.operators) > len(problem.unknowns)
+        overdetermined = len(problem.operators) > len(problem.fields)
         if not any(counts) and not overdetermined and any(i in c.unknowns for c in problem.conditions):
             yield f"{unknown} has no condition on {sides[0].name} or {sides[1].name}; is there no inflow?"
         return
@@ -126,7 +165,7 @@ def _check_axis(problem: Statement, i: int, axis: int) -> Iterator[str]:
             yield _fault(f"{unknown} has no condition on {side.name}", _cure(problem, i, side.name), legitimate)
             return
     if sum(counts) < order:
-        legitimate = len(problem.unknowns) > 1 or any(_degenerate(problem, i, axis, points) for points in samples)
+        legitimate = len(problem.fields) > 1 or any(_degenerate(problem, i, axis, points) for points in samples)
         given = f"{unknown} has {sum(counts)} condition(s) on {sides[0].name} and {sides[1].name} together"
         yield _fault(given, f"derivatives of order {order} along {coordinate} need {order}", legitimate)
 
@@ -138,7 +177,7 @@ def _fault(fault: str, cure: str, legitimate: bool) -> str:
 
 
 def _cure(problem: Statement, i: int, side: str = "") -> str:
-    name = problem.unknowns[i].func
+    name = problem.fields[i].func
     return f"add Dirichlet, Neumann, Robin or Periodic for {name}{f' on {side}' if side else ''}"
 
 
@@ -161,7 +200,7 @@ def _has_level(problem: Statement, i: int) -> bool:
 
 def _algebraic(problem: Statement, i: int) -> bool:
     """Whether an unknown without conditions can be determined by the others, like the flux of a first-order system."""
-    return _order(problem, i) == 1 and len(problem.unknowns) > 1 and bool(problem.conditions)
+    return _order(problem, i) == 1 and len(problem.fields) > 1 and bool(problem.conditions)
 
 
 def _initial_orders(problem: Statement, i: int, axis: int) -> set[int]:
@@ -170,10 +209,16 @@ def _initial_orders(problem: Statement, i: int, axis: int) -> set[int]:
     start = problem.domain.bounds[axis, 0]
     for condition in problem.conditions:
         pieces = condition.region.pieces()
-        at_start = all(p.lower[axis] == p.upper[axis] == start for p in pieces)
+        at_start = condition.kind == "initial" or _at_start(pieces, axis, float(start))
         if condition.operator is not None and at_start:
             orders |= {alpha[axis] for alpha in condition.operator.derivatives(i)}
     return orders
+
+
+def _at_start(pieces: Sequence[Piece], axis: int, start: float) -> bool:
+    """Whether boxes lie at the first instant."""
+    boxes = [p for p in pieces if isinstance(p, BoxPiece)]
+    return bool(boxes) and len(boxes) == len(pieces) and all(p.lower[axis] == p.upper[axis] == start for p in boxes)
 
 
 def _is_periodic(problem: Statement, i: int, axis: int) -> bool:
@@ -182,14 +227,14 @@ def _is_periodic(problem: Statement, i: int, axis: int) -> bool:
 
 def _count(problem: Statement, i: int, points: np.ndarray) -> int:
     """The number of conditions for an unknown at the point of a side that has the fewest; corners do not count."""
-    held = [c.region.contains(points) for c in problem.conditions if i in c.unknowns and c.kind != "initial"]
+    held = [c.region.contains(points) for c in problem.conditions if i in c.unknowns and c.kind not in ELSEWHERE]
     return int(np.sum(held, axis=0).min()) if held else 0
 
 
 def _others(problem: Statement, points: np.ndarray) -> bool:
     """Whether each point has a condition on some unknown: systems need not constrain all of them everywhere."""
-    held = [c.region.contains(points) for c in problem.conditions if c.kind != "initial"]
-    return len(problem.unknowns) > 1 and bool(held) and bool(np.any(held, axis=0).all())
+    held = [c.region.contains(points) for c in problem.conditions if c.kind not in ELSEWHERE]
+    return len(problem.fields) > 1 and bool(held) and bool(np.any(held, axis=0).all())
 
 
 def _degenerate(problem: Statement, i: int, axis: int, points: np.ndarray) -> bool:

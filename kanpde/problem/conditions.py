@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..domain import Domain, Point, Region
+from ..domain import Domain, Point, Product, Region
 from ..errors import ProblemError
-from ..expression import as_expression
-from ..operator import DifferentialOperator, JetVariable, Scope, compile_operator, normal_derivative
+from ..expression import Eigenvalue, as_expression
+from ..operator import (
+    DifferentialOperator,
+    JetVariable,
+    Scope,
+    compile_operator,
+    compile_operators,
+    normal_derivative,
+    split_complex,
+)
+from .fields import Fields
+from .measurements import Data, checked_data
 
 On = Region | Point | None
 
@@ -71,7 +83,33 @@ class Initial:
     value: sp.Expr | float
 
 
-AnyCondition = Dirichlet | Neumann | Robin | Condition | Periodic | Initial
+@dataclass(frozen=True)
+class Integral:
+    """The integral of an expression over the domain, or over a region, equals a value, at each time if there is one."""
+
+    expression: sp.Expr
+    value: sp.Expr | float
+    on: On = None
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """An unknown, or an expression of the unknowns, was measured at points.
+
+    Args:
+        target: what was measured, such as `u` or `u.diff(x)`.
+        points: (n, d), in the order of the coordinates of the domain.
+        values: (n,).
+        sigma: standard error of the values, a number or (n,).
+    """
+
+    target: sp.Expr
+    points: Any
+    values: Any
+    sigma: Any = None
+
+
+AnyCondition = Dirichlet | Neumann | Robin | Condition | Periodic | Initial | Integral | Observations
 
 
 @dataclass(frozen=True)
@@ -79,12 +117,14 @@ class CompiledCondition:
     """A condition as everything else reads it.
 
     Attributes:
-        kind: "dirichlet", "neumann", "robin", "initial", "periodic", or "condition" for anything else.
+        kind: "dirichlet", "neumann", "robin", "initial", "periodic", "integral" (of the operator's F), "observations",
+            "interface" between materials, or "condition" for anything else.
         region: where it holds; for a periodic one both sides.
         operator: its normal form, None for a periodic one, which pairs two sides.
         target: the derivative that a Dirichlet or an initial condition prescribes, D^0 u for a periodic one.
         value: what the target must equal, an expression of the coordinates.
         axis: the position of the coordinate of a periodic one.
+        data: what was measured, for observations.
         label: how messages and texts name it.
     """
 
@@ -95,6 +135,7 @@ class CompiledCondition:
     target: JetVariable | None = None
     value: sp.Expr | None = None
     axis: int | None = None
+    data: Data | None = None
 
     @property
     def unknowns(self) -> frozenset[int]:
@@ -106,10 +147,14 @@ class CompiledCondition:
     def text(self) -> str:
         """Canonical text for signatures: what must hold where, however it was written."""
         form = self.label if self.operator is None else self.operator.text
-        return json.dumps([form, self.region.text])
+        extra = [] if self.kind != "integral" else [str(self.value)]
+        extra += [] if self.data is None else [self.data.text]
+        return json.dumps([form, self.region.text, *extra])
 
     def __str__(self) -> str:
-        return self.label if self.operator is None else f"{self.operator} on {self.region.name}"
+        if self.operator is None or self.kind in ("integral", "observations"):
+            return self.label
+        return f"{self.operator} on {self.region.name}"
 
 
 @dataclass(frozen=True)
@@ -119,20 +164,41 @@ class Context:
     domain: Domain
     unknowns: tuple[AppliedUndef, ...]
 
-    def compile(self, condition: object) -> CompiledCondition:
-        """Compile one condition.
+    @cached_property
+    def layout(self) -> Fields:
+        """The real fields behind the unknowns."""
+        return Fields.of(self.unknowns)
+
+    def compile(self, condition: object) -> tuple[CompiledCondition, ...]:
+        """Compile one condition; one on a complex unknown gives two.
 
         Raises:
             ProblemError: not a condition, an unknown that no equation has, a region of another domain or an empty one.
         """
         if isinstance(condition, CompiledCondition):
-            return condition
+            return (condition,)
         for kind, run in _COMPILERS.items():
             if isinstance(condition, kind):
                 return run(self, condition)
         raise ProblemError(
-            f"{condition!r} is not a condition; use Dirichlet, Neumann, Robin, Condition, Periodic or Initial."
+            f"{condition!r} is not a condition; use Dirichlet, Neumann, Robin, Condition, Periodic, Initial, Integral "
+            "or Observations."
         )
+
+    def scope(self, label: str, on_boundary: bool = False) -> Scope:
+        """Return what an equation may speak about."""
+        substitution = tuple(self.layout.substitution.items())
+        return Scope(
+            self.domain.coordinates, self.domain.space, self.layout.fields, on_boundary, label, complex=substitution
+        )
+
+    def parts(self, unknown: object, value: sp.Expr, label: str) -> list[tuple[int, sp.Expr]]:
+        """Return the position of each field of an unknown, with its part of a value."""
+        self.index(unknown, label)
+        owner = cast(AppliedUndef, unknown)
+        positions = self.layout.parts[self.unknowns.index(owner)]
+        values = self.layout.split_value(owner, value, self.domain.coordinates)
+        return list(zip(positions, values, strict=True))
 
     def index(self, unknown: object, label: str) -> int:
         """Return the number of an unknown."""
@@ -166,44 +232,54 @@ class Context:
         return cast(sp.Expr, expression)
 
     def operator(self, equation: object, region: Region, label: str) -> DifferentialOperator:
+        """Compile the equation of a condition that is real."""
+        return compile_operator(equation, self.scope(label, _on_boundary(region)))
+
+    def operators(self, equation: object, region: Region, label: str) -> tuple[DifferentialOperator, ...]:
         """Compile the equation of a condition."""
-        on_boundary = all(piece.normal is not None for piece in region.pieces())
-        scope = Scope(self.domain.coordinates, self.domain.space, self.unknowns, on_boundary, label)
-        return compile_operator(equation, scope)
+        return compile_operators(equation, self.scope(label, _on_boundary(region)))
 
 
-def _dirichlet(context: Context, condition: Dirichlet) -> CompiledCondition:
+def _on_boundary(region: Region) -> bool:
+    return all(piece.normal is not None for piece in region.pieces())
+
+
+def _dirichlet(context: Context, condition: Dirichlet) -> tuple[CompiledCondition, ...]:
     label = f"Dirichlet({condition.unknown}, {condition.value})"
-    target = JetVariable(context.index(condition.unknown, label), (0,) * context.domain.dimension)
-    region, value = context.region(condition.on, label), context.value(condition.value, label)
-    operator = context.operator(condition.unknown - value, region, label)
-    return CompiledCondition("dirichlet", region, operator, label, target, value)
+    parts = context.parts(condition.unknown, context.value(condition.value, label), label)
+    region, zero, made = context.region(condition.on, label), (0,) * context.domain.dimension, []
+    for k, value in parts:
+        operator = context.operator(context.layout.fields[k] - value, region, label)
+        made.append(CompiledCondition("dirichlet", region, operator, label, JetVariable(k, zero), value))
+    return tuple(made)
 
 
-def _neumann(context: Context, condition: Neumann) -> CompiledCondition:
+def _neumann(context: Context, condition: Neumann) -> tuple[CompiledCondition, ...]:
     label = f"Neumann({condition.unknown}, {condition.value})"
-    context.index(condition.unknown, label)
-    region, value = context.region(condition.on, label), context.value(condition.value, label)
-    operator = context.operator(normal_derivative(condition.unknown) - value, region, label)
-    return CompiledCondition("neumann", region, operator, label)
+    parts = context.parts(condition.unknown, context.value(condition.value, label), label)
+    region = context.region(condition.on, label)
+    operators = [context.operator(normal_derivative(context.layout.fields[k]) - v, region, label) for k, v in parts]
+    return tuple(CompiledCondition("neumann", region, operator, label) for operator in operators)
 
 
-def _robin(context: Context, condition: Robin) -> CompiledCondition:
+def _robin(context: Context, condition: Robin) -> tuple[CompiledCondition, ...]:
     label = f"Robin({condition.unknown}, {condition.a}, {condition.b}, {condition.g})"
     context.index(condition.unknown, label)
     region = context.region(condition.on, label)
     a, b, g = (context.value(part, label) for part in (condition.a, condition.b, condition.g))
-    operator = context.operator(a * condition.unknown + b * normal_derivative(condition.unknown) - g, region, label)
-    return CompiledCondition("robin", region, operator, label)
+    equation = a * condition.unknown + b * normal_derivative(condition.unknown) - g
+    operators = context.operators(equation, region, label)
+    return tuple(CompiledCondition("robin", region, operator, label) for operator in operators)
 
 
-def _general(context: Context, condition: Condition) -> CompiledCondition:
+def _general(context: Context, condition: Condition) -> tuple[CompiledCondition, ...]:
     label = f"Condition({condition.equation})"
     region = context.region(condition.on, label)
-    operator = context.operator(condition.equation, region, label)
-    if not operator.jet:
+    operators = context.operators(condition.equation, region, label)
+    if not any(operator.jet for operator in operators):
         raise ProblemError(f"{label} contains no unknown; it constrains nothing.")
-    return _recognised(CompiledCondition("condition", region, operator, label))
+    made = [CompiledCondition("condition", region, operator, label) for operator in operators if operator.jet]
+    return tuple(map(_recognised, made))
 
 
 def _recognised(condition: CompiledCondition) -> CompiledCondition:
@@ -216,34 +292,88 @@ def _recognised(condition: CompiledCondition) -> CompiledCondition:
     return CompiledCondition("dirichlet", condition.region, operator, condition.label, operator.jet[0], value)
 
 
-def _periodic(context: Context, condition: Periodic) -> CompiledCondition:
+def _periodic(context: Context, condition: Periodic) -> tuple[CompiledCondition, ...]:
     label = f"Periodic({condition.unknown}, {condition.coordinate})"
-    target = JetVariable(context.index(condition.unknown, label), (0,) * context.domain.dimension)
+    parts = context.parts(condition.unknown, sp.S.Zero, label)
     region = context.domain.lower(condition.coordinate) | context.domain.upper(condition.coordinate)
-    axis = context.domain.coordinates.index(condition.coordinate)
-    return CompiledCondition("periodic", region, None, label, target, axis=axis)
+    axis, zero = context.domain.coordinates.index(condition.coordinate), (0,) * context.domain.dimension
+    return tuple(CompiledCondition("periodic", region, None, label, JetVariable(k, zero), axis=axis) for k, _ in parts)
 
 
-def _initial(context: Context, condition: Initial) -> CompiledCondition:
+def _initial(context: Context, condition: Initial) -> tuple[CompiledCondition, ...]:
     label = f"Initial({condition.target}, {condition.value})"
     time, value = context.domain.time, context.value(condition.value, label)
     if time is None:
         raise ProblemError(f"{label} needs a domain with time; make it box * Time(t, (0, 1)).")
-    operator = context.operator(cast(Any, as_expression(condition.target)) - value, context.domain.initial, label)
-    axis = context.domain.coordinates.index(time)
-    target = operator.jet[0] if len(operator.jet) == 1 else None
-    if target is None or sum(target.derivative) != target.derivative[axis] or operator.gradient != (sp.S.One,):
-        raise ProblemError(
-            f"{label} must prescribe an unknown or its time derivative, such as Initial(u.diff({time}), 0)."
+    equation = cast(Any, as_expression(condition.target)) - value
+    axis, made = context.domain.coordinates.index(time), []
+    for operator in context.operators(equation, context.domain.initial, label):
+        target = operator.jet[0] if len(operator.jet) == 1 else None
+        if target is None or sum(target.derivative) != target.derivative[axis] or operator.gradient != (sp.S.One,):
+            raise ProblemError(
+                f"{label} must prescribe an unknown or its time derivative, such as Initial(u.diff({time}), 0)."
+            )
+        own = cast(sp.Expr, -operator.source)
+        made.append(CompiledCondition("initial", context.domain.initial, operator, label, target, own))
+    return tuple(made)
+
+
+def _integral(context: Context, condition: Integral) -> tuple[CompiledCondition, ...]:
+    label = f"Integral({condition.expression}, {condition.value})"
+    region = context.domain.interior if condition.on is None else context.region(condition.on, label)
+    value = context.value(condition.value, label)
+    free = value.free_symbols & set(context.domain.space)
+    if free:
+        raise ProblemError(f"{label}: the value depends on {free.pop()}, over which is integrated; give a number.")
+    operators = context.operators(condition.expression, region, label)
+    if not any(operator.jet for operator in operators):
+        raise ProblemError(f"{label} contains no unknown; it constrains nothing.")
+    values = split_complex(value, context.domain.coordinates)
+    pairs = zip(operators, values, strict=False)
+    return tuple(CompiledCondition("integral", region, operator, label, value=own) for operator, own in pairs)
+
+
+def _observations(context: Context, condition: Observations) -> tuple[CompiledCondition, ...]:
+    label = f"Observations({condition.target})"
+    data = checked_data(condition.points, condition.values, condition.sigma, context.domain, label)
+    operators = context.operators(condition.target, context.domain.interior, label)
+    if not any(operator.jet for operator in operators):
+        raise ProblemError(f"{label} contains no unknown; observe an unknown or an expression of the unknowns.")
+    if np.iscomplexobj(data.values) and len(operators) == 1:
+        raise ProblemError(f"{label}: complex values of a real unknown; give their real part, or a complex_unknown.")
+    parts = [data.values.real, data.values.imag][: len(operators)]
+    pairs = zip(operators, parts, strict=True)
+    return tuple(
+        CompiledCondition(
+            "observations", context.domain.interior, operator, label, data=Data(data.points, values, data.sigma)
         )
-    return CompiledCondition("initial", context.domain.initial, operator, label, target, value)
+        for operator, values in pairs
+    )
 
 
-_COMPILERS: dict[type, Callable[[Context, Any], CompiledCondition]] = {
+def normalisations(
+    context: Context, operators: Sequence[DifferentialOperator], conditions: Sequence[CompiledCondition]
+) -> tuple[CompiledCondition, ...]:
+    """What an eigenvalue problem implies: the mean square of the unknowns is one, unless an integral says otherwise."""
+    eigenvalues = {p for operator in operators for p in operator.parameters if isinstance(p, Eigenvalue)}
+    if not eigenvalues or any(c.kind == "integral" and not _linear(c) for c in conditions):
+        return ()
+    squares = sp.Add(*(field**2 for field in context.layout.fields))
+    factor = context.domain.factor if isinstance(context.domain, Product) else context.domain
+    return _integral(context, Integral(squares, sp.Float(factor.measure)))
+
+
+def _linear(condition: CompiledCondition) -> bool:
+    return condition.operator is not None and condition.operator.is_linear
+
+
+_COMPILERS: dict[type, Callable[[Context, Any], tuple[CompiledCondition, ...]]] = {
     Dirichlet: _dirichlet,
     Neumann: _neumann,
     Robin: _robin,
     Condition: _general,
     Periodic: _periodic,
     Initial: _initial,
+    Integral: _integral,
+    Observations: _observations,
 }

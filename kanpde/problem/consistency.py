@@ -21,12 +21,12 @@ def check_exact(problem: Statement) -> Iterator[str]:
     """Warn of each equation or condition that the exact solution does not satisfy, with the largest residual."""
     if problem.exact is None or problem.parameters:
         return
-    for i, operator in enumerate(problem.operators, 1):
-        yield from _check_operator(problem, operator, problem.domain.interior, f"equation {i}")
+    for i, (operator, region) in enumerate(zip(problem.operators, problem.regions, strict=True), 1):
+        yield from _check_operator(problem, operator, region, f"equation {i}")
     for condition in problem.conditions:
         if condition.operator is None:
             yield from _check_periodic(problem, condition)
-        else:
+        elif condition.kind not in ("integral", "observations"):
             yield from _check_operator(problem, condition.operator, condition.region, condition.label)
 
 

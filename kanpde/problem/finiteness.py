@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import sympy as sp
 
-from ..domain import N_MEASURE, BoxPiece, Region, halton
+from ..domain import N_MEASURE, BoxPiece, Piece, Region, halton
 from ..errors import ProblemError
 from ..expression import Program
 from ..operator import DifferentialOperator
@@ -25,8 +25,8 @@ BOUNDED = 1e5
 
 def check_finite(problem: Statement) -> Iterator[str]:
     """Raise an error that names the first place where a known expression is not finite."""
-    for i, operator in enumerate(problem.operators, 1):
-        _check_operator(operator, problem.domain.interior, f"equation {i}")
+    for i, (operator, region) in enumerate(zip(problem.operators, problem.regions, strict=True), 1):
+        _check_operator(operator, region, f"equation {i}")
     for condition in problem.conditions:
         if condition.operator is not None:
             _check_operator(condition.operator, condition.region, condition.label)
@@ -45,10 +45,10 @@ def _check_operator(operator: DifferentialOperator, region: Region, label: str) 
             )
 
 
-def piece_sample(piece: BoxPiece, n: int = N_POINTS) -> np.ndarray:
+def piece_sample(piece: Piece, n: int = N_POINTS) -> np.ndarray:
     """Return points of a piece: a Halton sequence and a lattice that has the midplanes and the coordinate planes."""
     points = piece.points(halton(n, piece.dimension))
-    if piece.dimension <= LARGEST_LATTICE_DIMENSION:
+    if isinstance(piece, BoxPiece) and piece.dimension <= LARGEST_LATTICE_DIMENSION:
         edges = [_special_values(a, b) for a, b in zip(piece.lower, piece.upper, strict=True)]
         points = np.concatenate([points, np.array(list(itertools.product(*edges)))])
     inside = points[piece.contains(points)]

@@ -16,10 +16,11 @@ from sympy.core.function import AppliedUndef
 
 from ..domain import Domain, Region
 from ..errors import ProblemError, ProblemWarning
-from ..expression import Parameter, Program, as_expression
-from ..operator import DifferentialOperator, JetVariable, Scope, compile_operator, real_twins, unknowns_of
+from ..expression import Parameter, Program, UnknownFieldFunction, as_expression
+from ..operator import DifferentialOperator, JetVariable, Scope, compile_operators, real_twins, unknowns_of
 from .checks import check
-from .conditions import AnyCondition, CompiledCondition, Context
+from .conditions import AnyCondition, CompiledCondition, Context, normalisations
+from .fields import Fields
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +45,7 @@ class Problem:
         name: names files and tables.
         unknowns: the applied functions that occur in the equations, sorted by name: the columns of a solution.
         operators: the normal forms of the equations, in their order.
+        layout: the real fields behind the unknowns.
 
     Raises:
         ProblemError: the problem is malformed or cannot have one solution; the message says why and what to do.
@@ -56,6 +58,7 @@ class Problem:
     name: str = "problem"
     unknowns: tuple[AppliedUndef, ...] = field(init=False)
     operators: tuple[DifferentialOperator, ...] = field(init=False)
+    layout: Fields = field(init=False)
 
     def __post_init__(self) -> None:
         """Compile and check."""
@@ -65,9 +68,12 @@ class Problem:
             )
         equations = _listed(self.equations)
         self._set(equations=equations, unknowns=_unknowns(equations, self.domain))
-        self._set(operators=tuple(self._operator(e, f"equation {i}") for i, e in enumerate(equations, 1)))
         context = Context(self.domain, self.unknowns)
-        self._set(conditions=tuple(context.compile(c) for c in _listed(self.conditions)), exact=self._checked_exact())
+        self._set(layout=context.layout)
+        compiled = [o for i, e in enumerate(equations, 1) for o in self._operators(e, context, f"equation {i}")]
+        conditions = [made for c in _listed(self.conditions) for made in context.compile(c)]
+        self._set(operators=tuple(compiled), exact=self._checked_exact())
+        self._set(conditions=(*conditions, *normalisations(context, compiled, conditions)))
         for message in check(self):
             warnings.warn(f"{self.name}: {message}", ProblemWarning, stacklevel=3)
 
@@ -75,12 +81,13 @@ class Problem:
         for key, value in values.items():
             object.__setattr__(self, key, value)
 
-    def _operator(self, equation: object, label: str) -> DifferentialOperator:
-        done = isinstance(equation, DifferentialOperator)
-        operator = cast(DifferentialOperator, equation) if done else compile_operator(equation, self.scope(label))
-        if not operator.jet:
+    def _operators(self, equation: object, context: Context, label: str) -> tuple[DifferentialOperator, ...]:
+        if isinstance(equation, DifferentialOperator):
+            return (equation,)
+        operators = compile_operators(equation, context.scope(label))
+        if not any(operator.jet for operator in operators):
             raise ProblemError(f"{label} contains no unknown: it cancels out; check both sides.")
-        return operator
+        return tuple(operator for operator in operators if operator.jet)
 
     def _checked_exact(self) -> dict[AppliedUndef, sp.Expr] | None:
         if self.exact is None:
@@ -95,7 +102,7 @@ class Problem:
 
     def scope(self, label: str) -> Scope:
         """Return what an equation in the interior may speak about."""
-        return Scope(self.domain.coordinates, self.domain.space, self.unknowns, label=label)
+        return Context(self.domain, self.unknowns).scope(label)
 
     @property
     def coordinates(self) -> tuple[sp.Symbol, ...]:
@@ -105,16 +112,21 @@ class Problem:
     @property
     def fields(self) -> tuple[AppliedUndef, ...]:
         """The real, smooth functions that numerics solves for; `readout` makes the unknowns of them."""
-        return self.unknowns
+        return self.layout.fields
+
+    @property
+    def coefficients(self) -> tuple[int, ...]:
+        """The positions of fields that are unknown coefficients, made by `UnknownField`."""
+        return tuple(k for k, f in enumerate(self.fields) if isinstance(f, UnknownFieldFunction))
 
     @property
     def regions(self) -> tuple[Region, ...]:
         """Where each equation holds."""
         return (self.domain.interior,) * len(self.operators)
 
-    def readout(self, points: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """The unknowns (n, c) at points (n, d) from values of the fields (n, m)."""
-        return values
+    def readout(self, points: np.ndarray, values: np.ndarray) -> np.ndarray:  # noqa: ARG002 - which field may depend on it
+        """The unknowns (n, c) at points (n, d) from values of the fields (n, m); complex where an unknown is."""
+        return self.layout.values(values)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -133,6 +145,16 @@ class Problem:
         conditions = cast("tuple[CompiledCondition, ...]", self.conditions)
         return all(o.is_linear for o in (*self.operators, *(c.operator for c in conditions if c.operator is not None)))
 
+    @cached_property
+    def exact_fields(self) -> tuple[sp.Expr, ...]:
+        """The exact solution field by field."""
+        assert self.exact is not None
+        found: dict[int, sp.Expr] = {}
+        for unknown, positions in zip(self.unknowns, self.layout.parts, strict=True):
+            values = self.layout.split_value(unknown, self.exact[unknown], self.coordinates)
+            found |= dict(zip(positions, values, strict=True))
+        return tuple(found[k] for k in range(len(self.fields)))
+
     def exact_program(self, variables: Sequence[JetVariable]) -> Program:
         """Return the derivatives of the exact solution as a program of the coordinates.
 
@@ -142,7 +164,7 @@ class Problem:
         if self.exact is None:
             raise ProblemError(f"{self.name} has no exact solution; give exact={{u: expression}}.")
         twins = real_twins(self.coordinates)
-        exact = [self.exact[u].xreplace(twins) for u in self.unknowns]
+        exact = [e.xreplace(twins) for e in self.exact_fields]
         derivatives = [_differentiated(exact[v.unknown], tuple(twins.values()), v.derivative) for v in variables]
         return Program.compile(derivatives, tuple(twins.values()))
 
@@ -152,9 +174,10 @@ class Problem:
         return np.stack(values) if values else np.zeros((0, len(points)))
 
     def exact_values(self, points: np.ndarray) -> np.ndarray:
-        """Return the exact solution at points (n, d), as (n, c)."""
+        """Return the exact unknowns at points (n, d), as (n, c); complex where an unknown is."""
         zero = (0,) * self.domain.dimension
-        return self.exact_jet(points, [JetVariable(i, zero) for i in range(len(self.unknowns))]).T
+        fields = self.exact_jet(points, [JetVariable(i, zero) for i in range(len(self.fields))]).T
+        return self.readout(points, fields)
 
     @cached_property
     def signature(self) -> str:

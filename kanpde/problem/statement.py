@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..domain import Domain
+from ..domain import Domain, Region
 from ..expression import Parameter
 from ..operator import DifferentialOperator, JetVariable
 from .conditions import CompiledCondition
@@ -29,6 +29,18 @@ class Statement(Protocol):
     @property
     def unknowns(self) -> tuple[AppliedUndef, ...]:
         """The unknowns, sorted by name."""
+
+    @property
+    def fields(self) -> tuple[AppliedUndef, ...]:
+        """The real fields behind the unknowns."""
+
+    @property
+    def coefficients(self) -> tuple[int, ...]:
+        """The positions of fields that are unknown coefficients."""
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Where each equation holds."""
 
     @property
     def operators(self) -> tuple[DifferentialOperator, ...]:
