@@ -120,6 +120,8 @@ def test_settings_are_read_with_their_defaults(tmp_path: Path) -> None:
         ("[a]\ntolerance = 1\n", r"\[a\] has tolerance; it may have class"),
         ("[a]\nrtol = -1\n", "rtol = -1 must be a positive number"),
         ("[a]\nrtol = nan\n", "must be a positive number"),
+        ("[a]\nrtol = inf\n", "must be a positive number"),
+        ("[a]\ntruth = { nu = nan }\n", "must be a table of numbers"),
         ("[a]\ntarget = true\n", "must be a positive number"),
         ("[a]\ntruth = { nu = 'x' }\n", "must be a table of numbers"),
         ("a = 1\n", r"a is no table; write \[a\]"),

@@ -140,7 +140,7 @@ def refreshed(row: Entry, settings: Settings) -> Entry:
     missed = [word for word in (_missed_error(row), _missed_time(row), _missed_scalars(row, settings)) if word]
     wanted = settings.target is not None or settings.deviations is not None
     failure = row.status.startswith(FAILED)
-    met = (not missed and not failure) if wanted else None
+    met = not missed if wanted else None
     return dataclasses.replace(row, met=met, reason="; ".join(missed) if wanted and not failure else "")
 
 
