@@ -48,6 +48,7 @@ _NUMBERS: dict[type, Callable[[Any], sp.Basic]] = {
 _CONSTANTS: dict[str, sp.Basic] = {
     "pi": sp.pi,
     "E": sp.E,
+    "I": sp.I,
     "GoldenRatio": sp.GoldenRatio,
     "EulerGamma": sp.EulerGamma,
     "oo": sp.oo,

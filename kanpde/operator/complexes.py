@@ -44,11 +44,19 @@ def _plain(expression: sp.Expr) -> sp.Expr:
         re, im = _parts(sp.expand(z))
         return re - sp.I * im
 
-    result = expression.replace(sp.Abs, magnitude).replace(sp.conjugate, conjugated)
+    def wave(z: sp.Expr) -> sp.Expr:
+        if not z.has(sp.I):
+            return sp.exp(z)
+        re, im = _parts(sp.expand(z))
+        return sp.exp(re) * (sp.cos(im) + sp.I * sp.sin(im))
+
+    result = expression.replace(sp.exp, wave).replace(sp.Abs, magnitude).replace(sp.conjugate, conjugated)
     result = result.replace(sp.re, lambda z: _parts(sp.expand(z))[0])
     return cast(sp.Expr, result.replace(sp.im, lambda z: _parts(sp.expand(z))[1]))
 
 
 def _parts(expression: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     re, im = expression.as_real_imag()
+    if re.has(sp.re, sp.im) or im.has(sp.re, sp.im):
+        re, im = expression.expand(complex=True).as_real_imag()
     return re, im
