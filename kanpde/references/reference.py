@@ -1,4 +1,7 @@
-"""The conventional solution of a problem on a box, with an estimate of its own error from several resolutions."""
+"""The conventional solution of a problem, with an estimate of its own error from several resolutions.
+
+Grids on boxes are in this module; other domains go to finite elements.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from kanpde.errors import ProblemError
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.references.axes import Axis, DifferenceAxis
+from kanpde.references.fem import FemFunction, fem_reference, has_pressure
 from kanpde.references.function import GridFunction, Order, distance
 from kanpde.references.grid import Grid, tensor_points
 from kanpde.references.layout import layout
@@ -36,7 +40,41 @@ NEWTON_TOLERANCE = 1e-10
 ROUNDING = 2e-13
 
 
-def reference(problem: Problem, shape: Sequence[int] | None = None, order: Order = 2) -> GridFunction:
+def reference(
+    problem: Problem, shape: Sequence[int] | float | None = None, order: Order = 2
+) -> GridFunction | FemFunction:
+    """Solve a problem by a conventional method: on a grid where one fits, else with finite elements.
+
+    Grids fit boxes; see `grid_reference`. Other domains, materials, eigenvalues, integral constraints and pressures take
+    finite elements; see `fem_reference`.
+
+    Args:
+        problem: with as many equations as unknowns and no unknown scalars but an eigenvalue.
+        shape: on a grid the number of nodes along each coordinate; with finite elements the length of edges, or (number
+            of cells,). By default what takes about a second.
+        order: on a grid 2, 4, 6, 8 or "chebyshev"; with finite elements the degree of the polynomials, 2, 3 or 4.
+
+    Returns:
+        The finest solution, with `error_estimate` from two or three resolutions.
+
+    Raises:
+        ProblemError: a shape or an order that cannot be, or a problem that has no conventional solver here.
+    """
+    if not fits_grid(problem):
+        return fem_reference(problem, shape, order)
+    if isinstance(shape, int | float):
+        raise ProblemError(f"shape={shape!r} is one number; a grid needs the number of nodes along each coordinate.")
+    return grid_reference(problem, shape, order)
+
+
+def fits_grid(problem: Problem) -> bool:
+    """Whether a grid can hold the problem: a box with one material and conditions on its sides."""
+    kinds = ("dirichlet", "neumann", "robin", "condition", "initial", "periodic")
+    plain = all(c.kind in kinds for c in problem.conditions) and all(p == problem.domain.interior for p in problem.regions)
+    return problem.domain.is_box and plain and not problem.parameters and not has_pressure(problem)
+
+
+def grid_reference(problem: Problem, shape: Sequence[int] | None = None, order: Order = 2) -> GridFunction:
     """Solve a problem on a box by finite differences or by Chebyshev collocation.
 
     Linear problems take one linear solve, others Newton's method with the symbolic linearisation. Problems with time

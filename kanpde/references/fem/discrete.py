@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from kanpde.operator import JetVariable
 from kanpde.problem import Problem
 from kanpde.references.fem.boundary import MISFIT, Conormal, Patch, natural_shares, patches
 from kanpde.references.fem.space import CellTable, FacetTable, Geometry, Space
-from kanpde.references.fem.weak import Pairing, Shares, WeakForm, paired, weak_form
+from kanpde.references.fem.weak import Pairing, Shares, WeakForm, paired, pressures, weak_form
 
 Array = np.ndarray
 
@@ -42,7 +42,7 @@ class Components:
                 a, b = _glued(problem, condition)
                 group = [group[a] if g == group[b] else g for g in group]
         names = sorted(set(group))
-        saddle = _saddle(problem, pairing)
+        saddle = pressures(problem, pairing)
         return cls(tuple(names.index(g) for g in group), tuple(g in saddle for g in names))
 
     @property
@@ -62,26 +62,17 @@ def _glued(problem: Problem, condition: Any) -> tuple[int, int]:
     return operator.jet[0].unknown, operator.jet[1].unknown
 
 
-def _saddle(problem: Problem, pairing: Pairing) -> frozenset[int]:
-    """Multipliers whose gradients enter equations of second order, and do not occur in their own equation."""
-    found = set()
-    for c in pairing.multipliers:
-        own = problem.operators[pairing.equation(c)]
-        enters = any(JetVariableOf(c).among(o.jet) for o in problem.operators if o.order == 2)
-        if enters and not own.derivatives(c) and own.order == 1:
-            found.add(c)
-    return frozenset(found)
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A known field that the unknown state is added to, at the points of quadrature.
 
+    Attributes:
+        cells: for each group of cells its fields (m, n, n_fields, 1 + d), values and first derivatives.
+        facets: for each boundary term the same.
+    """
 
-@dataclass(frozen=True)
-class JetVariableOf:
-    """First derivatives of a field."""
-
-    field: int
-
-    def among(self, jet: Sequence[JetVariable]) -> bool:
-        """Whether one of them occurs."""
-        return any(v.unknown == self.field and sum(v.derivative) == 1 for v in jet)
+    cells: tuple[Array, ...]
+    facets: tuple[Array, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,15 +191,17 @@ class Discretisation:
         """(m, n, 1 + d, nb) table of a component in a group of cells."""
         return self._tables[group, self.spaces[component].degree]
 
-    def jets(self, state: Array, fields: Sequence[int], dofs: Any, basis: Any) -> dict[int, Array]:
-        """Values and first derivatives (m, n, 1 + d) of fields, from tables of the basis."""
+    def jets(
+        self, state: Array, fields: Sequence[int], dofs: Any, basis: Any, known: Array | None = None
+    ) -> dict[int, Array]:
+        """Values and first derivatives (m, n, 1 + d) of fields, from tables of the basis, on top of known ones."""
         found: dict[int, Array] = {}
         by_component: dict[int, Array] = {}
         for field in fields:
             c = self.components.of_field[field]
             if c not in by_component:
                 by_component[c] = np.einsum("enab,eb->ena", basis(c), state[dofs(field)], optimize=True)
-            found[field] = by_component[c]
+            found[field] = by_component[c] if known is None else by_component[c] + known[:, :, field]
         return found
 
     def slot(self, variable: JetVariable) -> int:
@@ -220,16 +213,28 @@ class Discretisation:
     # ---- residual and Jacobian
 
     def assemble(
-        self, state: Array, parameters: Sequence[float] = (), matrix: bool = True
+        self, state: Array, parameters: Sequence[float] = (), matrix: bool = True, base: Base | None = None
     ) -> tuple[Array, sparse.csr_array | None]:
-        """∫ S v - Φ·∇v + ∮ (n·Φ) v for every test function, and its derivative by the state."""
+        """∫ S v - Φ·∇v + ∮ (n·Φ) v for every test function, and its derivative by the state, at base + state."""
         sums = _Sums(self.size, matrix)
         for g, (equations, table) in enumerate(self.groups):
+            known = None if base is None else base.cells[g]
             for i in equations:
-                self._cells(sums, g, table, self.forms[i], state, parameters)
-        for patch, table, conormal in self.boundary_terms:
-            self._facets(sums, patch, table, conormal, state, parameters)
+                self._cells(sums, g, table, self.forms[i], state, parameters, known)
+        for k, (patch, table, conormal) in enumerate(self.boundary_terms):
+            known = None if base is None else base.facets[k]
+            self._facets(sums, patch, table, conormal, state, parameters, known)
         return sums.result()
+
+    def sampled(self, field: Callable[[Array], Array]) -> Base:
+        """A field (n, d) -> (n, n_fields, 1 + d) at all points of quadrature."""
+
+        def at(table: CellTable | FacetTable) -> Array:
+            points = table.points
+            values = field(points.reshape(-1, points.shape[-1]))
+            return values.reshape(*points.shape[:2], *values.shape[1:])
+
+        return Base(tuple(at(t) for _, t in self.groups), tuple(at(t) for _, t, _ in self.boundary_terms))
 
     def arguments(self, form: WeakForm, points: Array, jets: Any, parameters: Sequence[float]) -> list[Array]:
         """What a form's program takes at points (..., d)."""
@@ -239,7 +244,14 @@ class Discretisation:
         return [*flat.T, *jet, *(np.full(len(flat), own[p]) for p in form.parameters)]
 
     def _cells(
-        self, sums: _Sums, g: int, table: CellTable, form: WeakForm, state: Array, parameters: Sequence[float]
+        self,
+        sums: _Sums,
+        g: int,
+        table: CellTable,
+        form: WeakForm,
+        state: Array,
+        parameters: Sequence[float],
+        known: Array | None,
     ) -> None:
         def basis(component: int) -> Array:
             return self.basis(g, component)
@@ -248,7 +260,7 @@ class Discretisation:
             return self.dofs(field, table.cells)
 
         fields = sorted({v.unknown for v in form.jet})
-        jets = self.jets(state, fields, dofs, basis)
+        jets = self.jets(state, fields, dofs, basis, known)
         shape = table.weights.shape
         outputs = form.program(self.arguments(form, table.points, jets, parameters), np)
         d, of_field = self.mesh.dimension, self.components.of_field
@@ -305,7 +317,14 @@ class Discretisation:
             )
 
     def _facets(
-        self, sums: _Sums, patch: Patch, table: FacetTable, conormal: Conormal, state: Array, parameters: Sequence[float]
+        self,
+        sums: _Sums,
+        patch: Patch,
+        table: FacetTable,
+        conormal: Conormal,
+        state: Array,
+        parameters: Sequence[float],
+        known: Array | None,
     ) -> None:
         shape = table.weights.shape
         bases = {s.degree: self._facet_basis(table, s) for s in self.spaces}
@@ -317,7 +336,7 @@ class Discretisation:
             return self.dofs(field, table.cells)
 
         m = len(self.problem.fields)
-        jets = self.jets(state, range(m), dofs, basis)
+        jets = self.jets(state, range(m), dofs, basis, known)
         values = np.stack([jets[c][..., 0].ravel() for c in range(m)], axis=1)
         points, normals = table.points.reshape(-1, self.mesh.dimension), table.normals.reshape(-1, self.mesh.dimension)
         weights, _ = conormal.weights(points, normals, values, parameters)

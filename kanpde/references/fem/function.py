@@ -45,6 +45,7 @@ class FemFunction:
         mesh: intervals, triangles or tetrahedra.
         parts: the continuous functions that the fields are.
         of_field: which part each field is; fields of glued materials share one.
+        active: (n_fields, n_cells) bool: where each field lives, for norms; it can be evaluated everywhere.
         unknowns, coordinates: names of the fields and of the coordinates.
         order: degree of the polynomials.
         error_estimate: relative L2 error from several meshes; None where there is none.
@@ -52,6 +53,7 @@ class FemFunction:
         seconds: wall time of the computation.
         tolerance: relative accuracy of the algebraic solution.
         rate: the order of convergence that the meshes show, nan with fewer than three.
+        field_estimates: relative L2 error of each field.
         parameters: values of unknown scalars, such as an eigenvalue.
         name, text, signature: the problem that it solves; provenance: versions, date, machine.
         n_space: how many coordinates are spatial.
@@ -60,6 +62,7 @@ class FemFunction:
     mesh: TriMesh
     parts: tuple[Part, ...]
     of_field: tuple[int, ...]
+    active: Array
     unknowns: tuple[str, ...]
     coordinates: tuple[str, ...]
     order: int | str = 2
@@ -68,6 +71,7 @@ class FemFunction:
     seconds: float = 0.0
     tolerance: float = 0.0
     rate: float = float("nan")
+    field_estimates: tuple[float, ...] = ()
     parameters: dict[str, float] = field(default_factory=dict)
     name: str = ""
     text: str = ""
@@ -116,13 +120,21 @@ class FemFunction:
         result = np.zeros((len(points), len(self.of_field), 1 + self.mesh.dimension))
         for start in range(0, len(points), CHUNK):
             some = slice(start, start + CHUNK)
-            cells, reference = self._locator.find(points[some])
-            for k, part in enumerate(self.parts):
-                columns = [c for c, p in enumerate(self.of_field) if p == k]
-                basis = self._locator.basis(element(self.mesh.dimension, part.degree), cells, reference)
-                jet = np.einsum("nab,nb->na", basis, part.values[part.cells[cells]])
-                result[some, columns] = jet[:, None]
+            result[some] = self._jets_in(*self._locator.find(points[some]))
         return result
+
+    def _jets_in(self, cells: Array, reference: Array) -> Array:
+        """(n, m, 1 + d) at points (n, d) of the reference cell, each in a cell of its own."""
+        result = np.zeros((len(cells), len(self.of_field), 1 + self.mesh.dimension))
+        for k, part in enumerate(self.parts):
+            basis = self._locator.basis(element(self.mesh.dimension, part.degree), cells, reference)
+            jet = np.einsum("nab,nb->na", basis, part.values[part.cells[cells]])
+            result[:, [c for c, p in enumerate(self.of_field) if p == k]] = jet[:, None]
+        return result
+
+    def in_cells(self, cells: Array, reference: Array) -> Array:
+        """Values (n, m) at points (n, d) of the reference cell, each in a cell (n,) of its own."""
+        return self._jets_in(cells, reference)[..., 0]
 
     def jet(self, points: Array, variables: Sequence[JetVariable]) -> Array:
         """Derivatives (n, len(variables)) of order zero and one.
@@ -157,15 +169,15 @@ class FemFunction:
         return np.stack([self._in_cells(self.parts[p], reference).ravel() for p in self.of_field], axis=1)
 
     @cached_property
-    def shares(self) -> Array:
-        """(n, m): 1 where a field lives; of fields that share a part only the first one counts in norms."""
-        first = [self.of_field.index(p) == c for c, p in enumerate(self.of_field)]
-        return np.array(first, dtype=float)
+    def weights(self) -> Array:
+        """(n, m) weights of the quadrature, zero where a field does not live."""
+        weights = self._table.weights
+        return np.stack([(weights * on[:, None]).ravel() for on in self.active], axis=1)
 
     @property
     def norm(self) -> float:
         """L2 norm, summed over the fields."""
-        return float(np.sqrt(np.sum(self.quadrature[1][:, None] * self.at_quadrature**2 * self.shares)))
+        return float(np.sqrt(np.sum(self.weights * self.at_quadrature**2)))
 
     def save(self, path: str | Path) -> Path:
         """Write an HDF5 file, atomically.
@@ -182,18 +194,21 @@ class FemFunction:
         Raises:
             StoreError: no such file, damaged, or not a stored function of this kind.
         """
-        mesh, parts, facts = storage.read(path)
-        return cls(
-            TriMesh(*mesh), tuple(Part(*part) for part in parts), **{**facts, **storage.tupled(facts, _TUPLES)}
-        )
+        *mesh, active, parts, facts = storage.read(path)
+        known = {**facts, **storage.tupled(facts, _TUPLES)}
+        return cls(TriMesh(*mesh), tuple(Part(*part) for part in parts), active=active, **known)
 
 
-_TUPLES = ("of_field", "unknowns", "coordinates")
+_TUPLES = ("of_field", "unknowns", "coordinates", "field_estimates")
+
+
+def distances(coarse: FemFunction, fine: FemFunction) -> Array:
+    """(m,) squared L2 distances of two functions, field by field."""
+    gap = fine.at_quadrature - coarse(fine.quadrature[0])
+    return np.asarray(np.sum(fine.weights * gap**2, axis=0))
 
 
 def distance(coarse: FemFunction, fine: FemFunction) -> float:
     """L2 distance of two functions, relative to the finer one."""
-    points, weights = fine.quadrature
-    gap = (fine.at_quadrature - coarse(points)) * fine.shares
-    length = float(np.sqrt(np.sum(weights[:, None] * gap**2)))
+    length = float(np.sqrt(np.sum(distances(coarse, fine))))
     return length / fine.norm if fine.norm else length

@@ -199,11 +199,12 @@ def _integral(system: Discretisation, condition: CompiledCondition, source: Sour
     assert operator is not None
     row, constant = np.zeros(system.size), 0.0
     inside = condition.region == system.problem.domain.interior
-    for g, (_, table) in enumerate(system.groups):
+    for _, table in system.groups:
         if not inside:
             raise ProblemError(f"{condition.label}: finite elements take integrals over the whole domain only.")
         points = table.points.reshape(-1, system.mesh.dimension)
-        f, *gradient = _evaluated(condition, points, None)
+        gradient = _evaluated(condition, points, None)[1:]
+        f = _source(condition, points, None, source)
         constant += float(np.sum(f.reshape(table.weights.shape) * table.weights))
         for v, slope in zip(operator.jet, gradient, strict=True):
             space = system.spaces[system.components.of_field[v.unknown]]
@@ -211,10 +212,7 @@ def _integral(system: Discretisation, condition: CompiledCondition, source: Sour
             weights = table.weights * slope.reshape(table.weights.shape)
             dofs = system.dofs(v.unknown, table.cells)
             row += np.bincount(dofs.ravel(), np.einsum("enb,en->eb", basis, weights).ravel(), system.size)
-        del g
     target = 0.0 if condition.value is None else float(condition.value)
-    if source is not None:
-        return row, -float(source(condition, np.zeros((0, system.mesh.dimension)))[0])
     return row, target - constant
 
 
@@ -223,14 +221,13 @@ def _at_point(system: Discretisation, condition: CompiledCondition, source: Sour
     operator = _linear(condition)
     point = condition.region.pieces()[0].points(np.zeros((1, 0)))
     cells, reference = Locator(system.geometry).find(point)
-    f, *gradient = _evaluated(condition, point, None)
+    gradient = _evaluated(condition, point, None)[1:]
     row = np.zeros(system.size)
     for v, slope in zip(operator.jet, gradient, strict=True):
         space = system.spaces[system.components.of_field[v.unknown]]
         basis = Locator(system.geometry).basis(space.element, cells, reference)[0, system.slot(v)]
         row[system.dofs(v.unknown, cells)[0]] += slope[0] * basis
-    value = -f[0] if source is None else -source(condition, point)[0]
-    return row, float(value)
+    return row, -float(_source(condition, point, None, source)[0])
 
 
 def _linear(condition: CompiledCondition) -> DifferentialOperator:

@@ -11,7 +11,7 @@ from scipy.sparse import linalg
 
 from kanpde.errors import ProblemError
 from kanpde.references.fem.constraints import Constraints
-from kanpde.references.fem.discrete import Discretisation
+from kanpde.references.fem.discrete import Base, Discretisation
 from kanpde.references.fem.ordering import dissection
 
 Array = np.ndarray
@@ -129,8 +129,19 @@ def solve(
     start: Array | None = None,
     parameters: tuple[float, ...] = (),
     tolerance: float = 1e-10,
+    base: Base | None = None,
+    factor: Factor | None = None,
 ) -> Solved:
     """Newton's method, with shorter steps where the residual would grow; a linear problem takes one step.
+
+    Args:
+        system: the weak forms on a mesh.
+        held: the constraints.
+        start: the first state, zero by default.
+        parameters: values of unknown scalars.
+        tolerance: relative size of the last step.
+        base: a field that the state is added to.
+        factor: of an earlier solve: of the same matrix if the problem is linear, else only its order is used.
 
     Raises:
         ProblemError: singular, not finite, or no convergence.
@@ -138,17 +149,20 @@ def solve(
     state = held.admissible(np.zeros(system.size) if start is None else start)
     multipliers = np.zeros(len(held.values))
     linear = system.problem.is_linear
-    last, size, factor = np.inf, 0.0, None
+    last, size = np.inf, 0.0
     for _ in range(1 if linear else STEPS):
-        residual, matrix = system.assemble(state, parameters)
-        assert matrix is not None
+        residual, matrix = system.assemble(state, parameters, not (linear and factor), base)
         right = _reduced(held, residual, state, multipliers)
-        if not np.all(np.isfinite(right)) or not np.all(np.isfinite(matrix.data)):
+        if not np.all(np.isfinite(right)) or not (matrix is None or np.all(np.isfinite(matrix.data))):
             raise ProblemError(f"{system.problem.name}: the equations are not finite on the mesh; check the coefficients.")
-        factor = factorised(system, matrix, held, None if factor is None else factor.order)
+        if matrix is not None:
+            factor = factorised(system, matrix, held, None if factor is None else factor.order)
+        assert factor is not None
         step = factor.solve(-right)
         move, turn = held.transfer @ step[: held.free], step[held.free :] * factor.scale
-        length = 1.0 if linear else _length(system, held, state, multipliers, move, turn, np.linalg.norm(right), parameters)
+        lacking = float(np.linalg.norm(right))
+        trial = _Trial(system, held, parameters, base)
+        length = 1.0 if linear else trial.length(state, multipliers, move, turn, lacking)
         state, multipliers = state + length * move, multipliers + length * turn
         last, size = float(np.linalg.norm(move)), float(np.linalg.norm(state))
         if last <= tolerance * size:
@@ -167,23 +181,23 @@ def _reduced(held: Constraints, residual: Array, state: Array, multipliers: Arra
     return np.concatenate([held.transfer.T @ (residual + held.rows.T @ multipliers), held.rows @ state - held.values])
 
 
-def _length(
-    system: Discretisation,
-    held: Constraints,
-    state: Array,
-    multipliers: Array,
-    move: Array,
-    turn: Array,
-    size: float,
-    parameters: tuple[float, ...],
-) -> float:
-    """The first of 1, ½, ¼, ... at which the residual is finite and not larger than before."""
-    length = 1.0
-    for _ in range(HALVINGS):
-        trial = state + length * move
-        residual, _ = system.assemble(trial, parameters, matrix=False)
-        lacking = np.linalg.norm(_reduced(held, residual, trial, multipliers + length * turn))
-        if np.isfinite(lacking) and lacking <= max(2.0 * size, 1e-12):
-            return length
-        length *= 0.5
-    return length
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """What a step is judged by."""
+
+    system: Discretisation
+    held: Constraints
+    parameters: tuple[float, ...]
+    base: Base | None
+
+    def length(self, state: Array, multipliers: Array, move: Array, turn: Array, size: float) -> float:
+        """The first of 1, ½, ¼, ... at which the residual is finite and not much larger than before."""
+        length = 1.0
+        for _ in range(HALVINGS):
+            trial = state + length * move
+            residual, _ = self.system.assemble(trial, self.parameters, False, self.base)
+            lacking = np.linalg.norm(_reduced(self.held, residual, trial, multipliers + length * turn))
+            if np.isfinite(lacking) and lacking <= max(2.0 * size, 1e-12):
+                return length
+            length *= 0.5
+        return length

@@ -15,7 +15,7 @@ from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.references.fem.discrete import Discretisation
 from kanpde.references.fem.eigen import eigenpairs, eigenvalue_of
-from kanpde.references.fem.function import FemFunction, Part, distance
+from kanpde.references.fem.function import FemFunction, Part, distance, distances
 from kanpde.references.fem.imposed import imposed, nodal
 from kanpde.references.fem.newton import solve
 from kanpde.references.fem.singular import singular_points
@@ -30,7 +30,7 @@ _CELL = {1: (1.0, 1.0), 2: (0.433, 0.5), 3: (0.118, 0.18)}
 ROUNDING = 1e-12
 
 
-def fem_reference(problem: Problem, shape: Sequence[int] | float | None = None, order: int = 2) -> FemFunction:
+def fem_reference(problem: Problem, shape: Sequence[int] | float | None = None, order: int | str = 2) -> FemFunction:
     """Solve a problem with continuous finite elements on three nested meshes.
 
     Args:
@@ -45,12 +45,12 @@ def fem_reference(problem: Problem, shape: Sequence[int] | float | None = None, 
         ProblemError: a problem beyond these limits, with the reason.
     """
     clock = time.perf_counter()
-    _check(problem, order)
-    meshes = fitted_meshes(problem, edge_of(problem, shape, order), LEVELS)
+    degree = _degree(problem, order)
+    meshes = fitted_meshes(problem, edge_of(problem, shape, degree), LEVELS)
     solutions: list[FemFunction] = []
     for mesh in meshes:
-        solutions.append(solved(problem, mesh, order, solutions[-1] if solutions else None))
-    result = with_estimate(solutions, order)
+        solutions.append(solved(problem, mesh, degree, solutions[-1] if solutions else None))
+    result = with_estimate(solutions, degree)
     seconds = time.perf_counter() - clock
     return replace(
         result,
@@ -64,17 +64,34 @@ def fem_reference(problem: Problem, shape: Sequence[int] | float | None = None, 
     )
 
 
-def _check(problem: Problem, order: int) -> None:
+def fem_eigenvalues(
+    problem: Problem, count: int, shape: Sequence[int] | float | None = None, order: int | str = 2
+) -> tuple[FemFunction, ...]:
+    """The modes with eigenvalues nearest to `near`, nearest first, each with `parameters` and without an estimate.
+
+    Raises:
+        ProblemError: as `fem_reference`; not an eigenvalue problem.
+    """
+    degree = _degree(problem, order)
+    mesh = fitted_meshes(problem, edge_of(problem, shape, degree), LEVELS)[-1]
+    system = Discretisation(problem, mesh, degree)
+    name = problem.parameters[0].name if problem.parameters else ""
+    return tuple(function_of(system, p.state, parameters={name: p.value}) for p in eigenpairs(system, count))
+
+
+def _degree(problem: Problem, order: int | str) -> int:
+    """The degree of the polynomials, checked together with the rest of the problem."""
     if order not in (2, 3, 4):
-        raise ProblemError(f"order={order!r} is not offered on {problem.domain.text}; take 2, 3 or 4.")
+        raise ProblemError(f"order={order!r} is not offered with finite elements, which {problem.name} needs; take 2, 3 or 4.")
     if problem.domain.time is not None or problem.domain.parameters:
         raise ProblemError(f"{problem.name} has more than spatial coordinates; finite elements take stationary problems.")
     if problem.parameters and eigenvalue_of(problem) is None:
         raise ProblemError(f"{problem.name} has unknown scalars; a reference needs numbers for them.")
+    return int(order)
 
 
-def edge_of(problem: Problem, shape: Sequence[int] | float | None, order: int) -> float:
-    """Length of the edges of the finest mesh."""
+def edge_of(problem: Problem, shape: Sequence[int] | float | None, order: int, size: int | None = None) -> float:
+    """Length of the edges of the finest mesh, for about `size` degrees of freedom unless the shape says more."""
     d = len(problem.domain.space)
     volume, per_cell = _CELL[d]
     if isinstance(shape, int | float):
@@ -86,7 +103,7 @@ def edge_of(problem: Problem, shape: Sequence[int] | float | None, order: int) -
         if len(shape) != 1 or shape[0] < 1:
             raise ProblemError("on shapes `shape` is the length of edges or (number of cells,); give one of them.")
         return float((measure / (volume * shape[0])) ** (1 / d))
-    cells = DEFAULT_SIZE[d] / (len(problem.fields) * per_cell * order**d)
+    cells = (size or DEFAULT_SIZE[d]) / (len(problem.fields) * per_cell * order**d)
     return float((measure / (volume * cells)) ** (1 / d))
 
 
@@ -134,6 +151,7 @@ def function_of(
         system.mesh,
         parts,
         system.components.of_field,
+        system.active[list(map(system.pairing.equation, range(len(problem.fields))))],
         tuple(u.func.__name__ for u in problem.fields),
         tuple(map(str, problem.coordinates)),
         system.degree,
@@ -146,11 +164,14 @@ def function_of(
 def with_estimate(solutions: Sequence[FemFunction], degree: int) -> FemFunction:
     """The finest function with Richardson's estimate |u_h - u_2h| / (2^p - 1), p the measured rate or degree + 1."""
     *_, coarse, middle, fine = solutions
-    gap, before = distance(middle, fine), distance(coarse, middle)
+    gaps, before = np.sqrt(distances(middle, fine)), distance(coarse, middle)
+    sizes = np.sqrt(np.sum(fine.weights * fine.at_quadrature**2, axis=0))
+    gap = float(np.linalg.norm(gaps)) / fine.norm if fine.norm else float(np.linalg.norm(gaps))
     rate = float(np.log2(before / gap)) if gap > 0 and before > 0 else float("nan")
     used = min(rate, degree + 1.0) if np.isfinite(rate) else degree + 1.0
-    estimate = gap / max(2.0**used - 1.0, 0.5)
-    return replace(fine, error_estimate=max(estimate, ROUNDING), rate=rate)
+    factor = 1.0 / max(2.0**used - 1.0, 0.5)
+    each = tuple((factor * gaps / np.where(sizes > 0, sizes, 1.0)).tolist())
+    return replace(fine, error_estimate=max(factor * gap, ROUNDING), rate=rate, field_estimates=each)
 
 
 def relative_l2(problem: Problem, function: FemFunction) -> float:

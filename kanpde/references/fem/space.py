@@ -260,6 +260,14 @@ class FacetTable:
         return self._mapped[0]
 
     @property
+    def reference(self) -> Array:
+        """(f, n, d) the points in the reference coordinates of their cells."""
+        result = np.empty(self.points.shape)
+        for chosen, reference, _, _ in self._parts:
+            result[chosen] = reference
+        return result
+
+    @property
     def normals(self) -> Array:
         """(f, n, d) outward unit normals."""
         return self._mapped[1]

@@ -92,6 +92,27 @@ def _assigned(orders: Array, equations: list[int], fields: list[int]) -> list[tu
     return [(equations[r], fields[c]) for r, c in zip(rows, columns, strict=True)]
 
 
+def pressures(problem: Problem, pairing: Pairing) -> frozenset[int]:
+    """Multipliers whose gradients enter equations of second order, and that their own equation does not contain."""
+    found = set()
+    for c in pairing.multipliers:
+        own = problem.operators[pairing.equation(c)]
+        firsts = [v for o in problem.operators if o.order == 2 for v in o.jet if v.unknown == c and sum(v.derivative) == 1]
+        if firsts and not own.derivatives(c) and own.order == 1:
+            found.add(c)
+    return frozenset(found)
+
+
+def has_pressure(problem: Problem) -> bool:
+    """Whether a stationary problem is a saddle point such as Stokes's, which differences on one grid cannot solve."""
+    if problem.order != 2 or problem.domain.time is not None or len(problem.operators) != len(problem.fields):
+        return False
+    try:
+        return bool(pressures(problem, paired(problem)))
+    except ProblemError:
+        return False
+
+
 @dataclass(frozen=True, eq=False)
 class WeakForm:
     """Flux and source of one equation, with their derivatives by the first-order jet.
