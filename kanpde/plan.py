@@ -231,7 +231,7 @@ def condition_block(
     assert condition.operator is not None
     equations = (lower(condition.operator),)
     if condition.kind == "observations":
-        return _observed(condition, weight)
+        return _observed(problem, condition, weight)
     if condition.kind == "integral":
         points, gather, target = integral_rows(problem, condition, seed)
         return Block(condition.label, equations, points, weight / len(gather), target, gather)
@@ -240,7 +240,7 @@ def condition_block(
     return Block(condition.label, equations, collocate(condition.region, share, rule, seed), weight)
 
 
-def _observed(condition: CompiledCondition, weight: float) -> Block:
+def _observed(problem: Problem, condition: CompiledCondition, weight: float) -> Block:
     """Measurements: rows (F - value) / sigma, their sum of squares small beside the equations.
 
     The equations are exact and the measurements are not, so the network must satisfy the former first.
@@ -248,12 +248,15 @@ def _observed(condition: CompiledCondition, weight: float) -> Block:
     data = condition.data
     assert data is not None
     assert condition.operator is not None
+    total = sum(len(c.data.points) for c in problem.conditions if c.data is not None)
     n = len(data.points)
     sigma = np.full(n, _spread(data.values)) if data.sigma is None else np.broadcast_to(data.sigma, (n,))
-    normals = None
-    points = PointSet(np.asarray(data.points), OBSERVED**2 / (n * sigma**2), normals)
+    points = PointSet(np.asarray(data.points), OBSERVED**2 / (total * sigma**2), None)
+    known = data.sigma is not None
     lowered = (lower(condition.operator),)
-    return Block(condition.label, lowered, points, weight, np.asarray(data.values), fixed=data.sigma is not None)
+    return Block(
+        condition.label, lowered, points, weight, np.asarray(data.values), fixed=known, sigma=sigma if known else None
+    )
 
 
 def _spread(values: np.ndarray) -> float:

@@ -37,6 +37,7 @@ class Record:
         seed: what the random numbers began with.
         rtol: the tolerance asked for.
         identified: unknown scalars, by name.
+        identified_stderr: their standard errors, by name; none for eigenvalues.
         points: settings of the collocation.
         provenance: versions, commit, command, date, machine.
         conventional: the conventional solver beside it: name, error, seconds.
@@ -68,6 +69,7 @@ class Record:
     conventional: dict[str, Any] | None = None
     problem: dict[str, Any] = dataclasses.field(default_factory=dict)
     correction: dict[str, Any] | None = None
+    identified_stderr: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def answer(self, rtol: float) -> Record | None:
         """This record as the answer to a tolerance, or None where there is something left to do for it."""
@@ -97,4 +99,5 @@ class Record:
             "seed": self.seed,
             "rtol": self.rtol,
             "identified": dict(self.identified),
+            "identified_stderr": dict(self.identified_stderr),
         }

@@ -88,6 +88,7 @@ class Block:
         gather: S (m, n), for conditions that join many points, such as integrals: the rows are S F - target, with a
             target (m,), instead of sqrt(weight) (F - target).
         fixed: whether the weight is not to be balanced, as that of measurements.
+        sigma: standard error of each measured value (n,), None where it is not known.
     """
 
     label: str
@@ -97,6 +98,7 @@ class Block:
     target: np.ndarray | None = None
     gather: np.ndarray | None = None
     fixed: bool = False
+    sigma: np.ndarray | None = None
 
     @cached_property
     def derivatives(self) -> DerivativeSet:

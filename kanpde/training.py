@@ -91,6 +91,7 @@ class Run:
     best: tuple[Trainable, DefectEstimate] | None = None
     spare: list[Trainable] = field(default_factory=list)
     doubtful: list[tuple[float, Trainable]] = field(default_factory=list)
+    system: ResidualSystem | None = None
 
     def __post_init__(self) -> None:
         """The estimator keeps its factorisations for the whole run; a resumed run its density of points."""
@@ -213,7 +214,7 @@ class Run:
     def _stage(self, stage: Stage) -> None:
         k, network = self.progress.stage, self._grown(stage)
         self.progress = dataclasses.replace(self.progress, network=network)
-        system = self._sufficient(network, stage)
+        system = self.system = self._sufficient(network, stage)
         patience = LAST_PATIENCE if self._last else PATIENCE
         engine = stage.engine
         damped = isinstance(engine, LevenbergMarquardt)

@@ -42,16 +42,18 @@ LEVELS = {
     "residuals": 4,
     "store": 4,
     "estimate": 5,
+    "identification": 6,
+    "start": 6,
     "plan": 5,
     "plots": 5,
     "export": 5,
     "pointwise": 5,
     "symbolic": 5,
-    "training": 6,
-    "solution": 7,
-    "studies": 8,
-    "__init__": 9,
-    "cli": 9,
+    "training": 7,
+    "solution": 8,
+    "studies": 9,
+    "__init__": 10,
+    "cli": 10,
 }
 HEAVY = ("matplotlib", "dask", "skfem", "meshio", "h5py")
 # Each heavy library is loaded by `importlib.import_module` in the one module named here.

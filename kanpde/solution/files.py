@@ -14,6 +14,7 @@ from kanpde.estimate import TrainedField, relative_l2
 from kanpde.expression import from_tree, to_tree
 from kanpde.features import Clustering
 from kanpde.field import Ansatz, SymbolicField
+from kanpde.identification import standard_errors
 from kanpde.network import ModuleNetwork, Network, Trainable, network_from_spec, network_spec
 from kanpde.problem import Problem, problem_from_tree, problem_to_tree
 from kanpde.provenance import provenance
@@ -34,6 +35,7 @@ def solution_of(run: Run, progress: Progress) -> Solution:
 
 def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Record:
     problem, network, estimate = run.problem, progress.network, progress.estimate
+    field = TrainedField(network, run.ansatz)
     return Record(
         problem_name=problem.name,
         signature=problem.signature,
@@ -46,7 +48,7 @@ def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Re
         history=progress.history,
         status=progress.status,
         converged=run.converged,
-        relative_l2=relative_l2(problem, TrainedField(network, run.ansatz)),
+        relative_l2=relative_l2(problem, field),
         error_estimate=estimate.relative if estimate is not None and estimate.trusted else None,
         seconds=run.seconds,
         n_parameters=network.n_parameters,
@@ -56,8 +58,17 @@ def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Re
         points={"stage": progress.stage, "damping": progress.damping},
         provenance=provenance(),
         problem=problem_to_tree(problem),
-        correction=None if correction is None else {"axes": grid_facts(correction.grid)},
+        correction=_correction_facts(problem, correction),
+        identified=dict(zip((p.name for p in problem.parameters), network.scalars, strict=True)),
+        identified_stderr=standard_errors(problem, field, run.system) if run.system is not None else {},
     )
+
+
+def _correction_facts(problem: Problem, correction: Any) -> dict[str, Any] | None:
+    """Only corrections on grids are kept in files."""
+    if not isinstance(correction, GridFunction):
+        return None
+    return {"axes": grid_facts(correction.grid), "fields": [f.func.__name__ for f in problem.fields]}
 
 
 def _ansatz_tree(ansatz: Ansatz) -> dict[str, Any]:
@@ -91,6 +102,7 @@ def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Mod
     try:
         own = problem_from_tree(record.problem) if problem is None else problem
         trained = network_from_spec(record.network, torch.as_tensor(record.theta)) if module is None else module
+        trained.scalars = tuple(record.identified[p.name] for p in own.parameters)
         field = TrainedField(trained, _ansatz(record, own))
         return Solution(_rejudged(record, field, own), field, own, _correction(stored))
     except (ProblemError, LookupError, TypeError, ValueError, RuntimeError) as error:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sympy as sp
 import torch
 
 from kanpde import store
-from kanpde.collocation import collocate
+from kanpde.collocation import PointSet, collocate
 from kanpde.domain import Point, Region
 from kanpde.errors import ProblemError
 from kanpde.estimate import GAUSS, SCATTERED, TrainedField
@@ -26,6 +27,7 @@ from kanpde.references import GridFunction
 from kanpde.tables import Edge, PlotTables, tabulate
 
 EDGE_POINTS = 201
+LEAST_GAUSS = 10  # nodes along each axis of a rule in many dimensions
 
 Values = Callable[[Any], np.ndarray]
 
@@ -47,8 +49,9 @@ class Solution:
     correction: GridFunction | None = None
 
     def __call__(self, points: Any) -> np.ndarray:
-        """Values (n, c) at points (n, d), the unknowns in alphabetical order."""
-        return self.field.values(self._points(points))
+        """Values (n, c) at points (n, d), the unknowns in alphabetical order; complex where an unknown is."""
+        x = self._points(points)
+        return self.problem.readout(x, self.field.values(x))
 
     def derivative(self, expression: Any) -> Values:
         """A function of points for any expression of the unknowns, such as `u.diff(x)` or `laplacian(u)`.
@@ -59,8 +62,13 @@ class Solution:
         Raises:
             ProblemError: the expression contains something that is neither a coordinate nor an unknown.
         """
-        operator = compile_operator(expression, self.problem.scope("the expression"))
-        return lambda points: self._evaluated(operator, self._points(points))
+        label = "the expression"
+        scope = self.problem.scope(label)
+        if not scope.complex:
+            operator = compile_operator(expression, scope)
+            return lambda points: self._evaluated(operator, self._points(points))
+        re, im = (compile_operator(part(expression), scope) for part in (sp.re, sp.im))
+        return lambda points: self._evaluated(re, x := self._points(points)) + 1j * self._evaluated(im, x)
 
     def integrate(self, expression: Any, on: Region | Point | None = None) -> float:
         """The integral of an expression of the unknowns: a mean, an energy, or a flux through a side.
@@ -78,18 +86,28 @@ class Solution:
         context = Context(self.problem.domain, self.problem.unknowns)
         region = self.problem.domain.interior if on is None else context.region(on, label)
         operator = context.operator(expression, region, label)
-        return sum(self._integral(operator, Region.whole(region.domain, [p], p.text)) for p in region.pieces())
-
-    def _integral(self, operator: DifferentialOperator, piece: Region) -> float:
-        dimension = piece.pieces()[0].dimension
-        known = dimension in GAUSS and piece.pieces()[0].fraction == 1.0
-        points = collocate(piece, GAUSS[dimension] ** dimension if known else SCATTERED, "gauss" if known else "sobol")
+        points = self._rule(region)
         return float(points.weights @ self._evaluated(operator, points.x, points.normals))
+
+    def _rule(self, region: Region) -> PointSet:
+        """The accurate rule of the domain, Gauss on its sides, scattered points where a predicate cuts."""
+        domain = self.problem.domain
+        if region.text == domain.interior.text and not domain.is_box:
+            return PointSet(*domain.quadrature(GAUSS.get(domain.dimension, LEAST_GAUSS)), None)
+        parts = [Region.whole(region.domain, [piece], region.name) for piece in region.pieces()]
+        rules = [_on_piece(part) for part in parts]
+        normals = [rule.normals for rule in rules if rule.normals is not None]
+        return PointSet(
+            np.concatenate([rule.x for rule in rules]),
+            np.concatenate([rule.weights for rule in rules]),
+            np.concatenate(normals) if len(normals) == len(rules) else None,
+        )
 
     def _evaluated(
         self, operator: DifferentialOperator, x: np.ndarray, normals: np.ndarray | None = None
     ) -> np.ndarray:
-        return np.asarray(operator.evaluate(x, self.field.jet(x, operator.jet).T, np, normals))
+        scalars = [self.record.identified[p.name] for p in operator.parameters]
+        return np.asarray(operator.evaluate(x, self.field.jet(x, operator.jet).T, np, normals, scalars))
 
     def _points(self, points: Any) -> np.ndarray:
         x = np.asarray(points.detach().cpu() if isinstance(points, torch.Tensor) else points, dtype=float)
@@ -124,7 +142,12 @@ class Solution:
             raise ProblemError(
                 f"{self.record.problem_name} has no correction, for no grid gave a trusted one; status: {self.status}"
             )
-        return lambda points: self(points) + correction(self._points(points))
+
+        def values(points: Any) -> np.ndarray:
+            x = self._points(points)
+            return self.problem.readout(x, self.field.values(x) + correction(x))
+
+        return values
 
     @property
     def relative_l2(self) -> float | None:
@@ -165,6 +188,11 @@ class Solution:
     def identified(self) -> dict[str, float]:
         """Unknown scalars that were found."""
         return self.record.identified
+
+    @property
+    def identified_stderr(self) -> dict[str, float]:
+        """Their standard errors, from the Gauss-Newton Hessian and the errors of the observations."""
+        return self.record.identified_stderr
 
     @property
     def history(self) -> tuple[dict[str, Any], ...]:
@@ -227,6 +255,12 @@ class Solution:
 
     def __str__(self) -> str:
         return describe(self.record)
+
+
+def _on_piece(piece: Region) -> PointSet:
+    dimension = piece.pieces()[0].dimension
+    known = dimension in GAUSS and piece.pieces()[0].fraction == 1.0
+    return collocate(piece, GAUSS[dimension] ** dimension if known else SCATTERED, "gauss" if known else "sobol")
 
 
 def describe(record: Record) -> str:
