@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kanpde.errors import StoreError
 from kanpde.multiindex import MultiIndex
 from kanpde.operator import JetVariable
+from kanpde.references.frame import storage
 from kanpde.references.frame.basis import Basis
 
 Array = np.ndarray
@@ -67,6 +71,49 @@ class FrameFunction:
     def derivative(self, alpha: MultiIndex, unknown: int = 0) -> FrameDerivative:
         """D^α of one field, as a function of points."""
         return FrameDerivative(self, JetVariable(unknown, tuple(alpha)))
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """All its numbers by flat names; with `facts` they are the whole function."""
+        return storage.arrays_of(self.bases, self.coefficients)[0]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All else, as plain values."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("bases", "coefficients")}
+        return {**plain, "of_field": storage.arrays_of(self.bases, self.coefficients)[1]}
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> FrameFunction:
+        """The function that gave these facts and arrays.
+
+        Raises:
+            StoreError: something is missing.
+        """
+        try:
+            bases, coefficients = storage.bases_from(arrays, facts["of_field"])
+            known = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+            known |= {name: tuple(known[name]) for name in ("unknowns", "coordinates", "degrees", "tails")}
+            return cls(bases, coefficients, **known)
+        except (KeyError, TypeError, IndexError) as error:
+            raise StoreError(f"a stored function in a frame is damaged: {error}.") from error
+
+    def save(self, path: str | Path) -> Path:
+        """Write an HDF5 file, atomically.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        return storage.write(path, self.facts, self.arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> FrameFunction:
+        """Read a stored function; its numbers are bit-identical.
+
+        Raises:
+            StoreError: no such file, damaged, or not a function in a frame.
+        """
+        return cls.of(*storage.read(path))
 
 
 @dataclass(frozen=True, eq=False)

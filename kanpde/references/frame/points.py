@@ -81,7 +81,8 @@ def traced(region: Region, degree: int, extent: Array, least: int, seed: int = 2
         m = piece.dimension
         share = min(1.0, 1.5 * piece.measure ** (1 / max(m, 1)) / float(np.max(extent)))
         along = max(least, round(2 * (degree + 1) * share) + 6)
-        clouds.append(_clustered(piece, math.ceil(along**m / math.factorial(m)), seed + k))
+        count = along**m / math.factorial(m) if m <= GAUSS_DIMENSION else 2 * math.comb(degree + m, m)
+        clouds.append(_clustered(piece, math.ceil(count), seed + k))
     return joined(clouds)
 
 
