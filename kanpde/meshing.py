@@ -20,7 +20,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.relational import Relational
 
-from kanpde.domain import Domain
+from kanpde.domain import Domain, Mesh
 from kanpde.domain.bodies import (
     DIFFERENCE,
     INTERSECTION,
@@ -45,7 +45,7 @@ EDGES = {1: ((0, 1),), 2: ((0, 1), (1, 2), (0, 2)), 3: ((0, 1), (1, 2), (0, 2), 
 _NETGEN_EDGES = {2: ((1, 2), (0, 2), (0, 1)), 3: ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))}
 # Below this share of its edge a middle node counts as straight.
 STRAIGHT = 1e-9
-# Cells at a re-entrant corner, relative to the others: the singularity r^(π/α) is then below 1e-3 of the error elsewhere.
+# Cells at a re-entrant corner, relative to the others: the singularity r^(π/α) then matters less than the rest.
 AT_CORNERS = 1e-3
 
 
@@ -65,7 +65,7 @@ class TriMesh:
 
     @property
     def dimension(self) -> int:
-        """d."""
+        """The number of coordinates."""
         return int(self.points.shape[1])
 
     @property
@@ -129,11 +129,11 @@ def meshes_of(
         raise ProblemError(f"a domain of {len(space.space)} spatial coordinates has no mesh; meshes have up to three.")
     extent = float(np.max(np.ptp(space.bounds, axis=1)))
     h = extent / 15 if h is None else float(h)
-    if not 0 < h:
+    if not h > 0:
         raise ProblemError(f"h = {h:g} is no length of edges; give a positive one.")
     cuts = _planes(interfaces, space.space)
-    if hasattr(space, "cells"):
-        meshes = _split(TriMesh(space.points, space.cells, np.zeros(len(space.cells), dtype=int)), levels)
+    if isinstance(space, Mesh):
+        meshes = _split(_given(space, h), levels)
     elif space.is_box and cuts is not None and not refine_near:
         meshes = _split(_structured(space.bounds, h, cuts), levels)
     else:
@@ -160,6 +160,15 @@ def _reentrant(space: Any) -> list[tuple[float, float]]:
     """Corners with an interior angle above 180 degrees."""
     corners = getattr(space, "corners", ()) if len(space.space) == 2 else ()
     return [(x, y) for x, y, angle in corners if angle > np.pi * 1.001]
+
+
+def _given(mesh: Mesh, h: float) -> TriMesh:
+    """A mesh from a file, split until its edges are about as short as asked for; it never gets coarser."""
+    result = TriMesh(np.asarray(mesh.nodes), np.asarray(mesh.cells), np.zeros(0, dtype=int))
+    result = _without_strays(result)
+    while result.size > 1.5 * h:
+        result = split(result)
+    return result
 
 
 # ---- structured meshes
@@ -232,7 +241,7 @@ def with_middles(mesh: TriMesh) -> TriMesh:
 
 
 def _occ() -> Any:
-    """netgen's geometry kernel, loaded by the first mesh that needs it."""
+    """The geometry kernel of netgen, loaded by the first mesh that needs it."""
     try:
         return importlib.import_module("netgen.occ")
     except ImportError as error:

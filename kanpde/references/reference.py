@@ -45,8 +45,8 @@ def reference(
 ) -> GridFunction | FemFunction:
     """Solve a problem by a conventional method: on a grid where one fits, else with finite elements.
 
-    Grids fit boxes; see `grid_reference`. Other domains, materials, eigenvalues, integral constraints and pressures take
-    finite elements; see `fem_reference`.
+    Grids fit boxes; see `grid_reference`. Other domains, materials, eigenvalues, integral constraints and pressures
+    take finite elements; see `fem_reference`.
 
     Args:
         problem: with as many equations as unknowns and no unknown scalars but an eigenvalue.
@@ -70,7 +70,9 @@ def reference(
 def fits_grid(problem: Problem) -> bool:
     """Whether a grid can hold the problem: a box with one material and conditions on its sides."""
     kinds = ("dirichlet", "neumann", "robin", "condition", "initial", "periodic")
-    plain = all(c.kind in kinds for c in problem.conditions) and all(p == problem.domain.interior for p in problem.regions)
+    plain = all(c.kind in kinds for c in problem.conditions) and all(
+        p == problem.domain.interior for p in problem.regions
+    )
     return problem.domain.is_box and plain and not problem.parameters and not has_pressure(problem)
 
 

@@ -6,4 +6,12 @@ from .function import FemFunction
 from .reference import fem_eigenvalues, fem_reference
 from .weak import has_pressure
 
-__all__ = ["Eigenpair", "FemDefectSolver", "FemFunction", "eigenpairs", "fem_eigenvalues", "fem_reference", "has_pressure"]
+__all__ = [
+    "Eigenpair",
+    "FemDefectSolver",
+    "FemFunction",
+    "eigenpairs",
+    "fem_eigenvalues",
+    "fem_reference",
+    "has_pressure",
+]

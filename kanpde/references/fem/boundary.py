@@ -174,17 +174,17 @@ class Conormal:
                 result[:, row, self.column(c, j)] += a * normals[:, k]
         return result
 
-    def conditions(self, points: Array, normals: Array, values: Array, which: Sequence[int]) -> tuple[Array, Array, Array]:
-        """b (Q, P, width), β (Q, P) and ∂β/∂values (Q, P, m) of conditions."""
+    def conditions(
+        self, points: Array, normals: Array, values: Array, which: Sequence[int]
+    ) -> tuple[Array, Array, Array]:
+        """The coefficients b (Q, P, width), β (Q, P) and ∂β/∂values (Q, P, m) of conditions."""
         m = len(self.problem.fields)
         b, rest = np.zeros((len(which), len(points), self.width)), np.zeros((len(which), len(points)))
         slopes = np.zeros((len(which), len(points), m))
         for row, q in enumerate(which):
             operator = _operator(self.problem, q)
             zero = np.zeros(len(points))
-            jet = [
-                zero if sum(v.derivative) or v.unknown in self.moved else values[:, v.unknown] for v in operator.jet
-            ]
+            jet = [zero if sum(v.derivative) or v.unknown in self.moved else values[:, v.unknown] for v in operator.jet]
             normal = normals.T if operator.normal else ()
             scalars = [zero] * len(operator.parameters)
             f, *gradient = operator.program([*points.T, *normal, *jet, *scalars], np)[: 1 + len(operator.jet)]

@@ -63,7 +63,8 @@ def constraints(
         fixed: values of some of them.
         slaves: combinations; a master must not be a slave, but may be fixed.
         same: (n,) representative of each unknown, itself unless identified with another.
-        rows, values: rows with multipliers.
+        rows: (r, n) rows with multipliers.
+        values: (r,) what they must give.
     """
     offset = np.zeros(size)
     held = np.zeros(size, dtype=bool)

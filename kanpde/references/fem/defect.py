@@ -1,8 +1,8 @@
 """The error estimate with finite elements: the linearised weak form against the weak residual of a field.
 
-a'(u; e, v) = -a(u, v) with values and first derivatives of u only, so the corners of a domain do no harm: the residual of
-a singular solution need not be square integrable, its functional is bounded. Prescribed values are imposed on e at the
-nodes, jumps between glued materials are lifted. Two meshes must agree, and prescribed values must be met between nodes.
+a'(u; e, v) = -a(u, v) with values and first derivatives of u only, so the corners of a domain do no harm: the residual
+of a singular solution need not be square integrable, its functional is bounded. Prescribed values are imposed on e at
+the nodes, jumps between glued materials are lifted. Two meshes must agree, and prescribed values must be met in between.
 """
 
 from __future__ import annotations
@@ -132,9 +132,13 @@ class FemDefectSolver:
         if problem.parameters:
             raise ProblemError(f"{problem.name} has unknown scalars; finite elements estimate without them.")
         if problem.domain.time is not None or problem.domain.parameters:
-            raise ProblemError(f"{problem.name} has more than spatial coordinates; finite elements take stationary problems.")
+            raise ProblemError(
+                f"{problem.name} has more than spatial coordinates; finite elements take stationary problems."
+            )
         if problem.domain.dimension > 3:
-            raise ProblemError(f"{problem.name} has {problem.domain.dimension} coordinates; finite elements take up to three.")
+            raise ProblemError(
+                f"{problem.name} has {problem.domain.dimension} coordinates; finite elements take up to three."
+            )
         d = problem.domain.dimension
         edge = edge_of(problem, None, DEGREE[d] if d > 1 else 2, FINEST[d])
         self._levels = [_Level(problem, mesh) for mesh in fitted_meshes(problem, edge, LEVELS)]
@@ -233,8 +237,8 @@ def _jumps(system: Discretisation, jet: Jet) -> dict[int, Array]:
 
 def _shared(system: Discretisation, first: int, second: int) -> Array:
     """Degrees of freedom in cells of both fields."""
-    cells = [system.active[system.pairing.equation(f)] for f in (first, second)]
-    return np.intersect1d(*(system.dofs(first, on) for on in cells))
+    own, other = (system.active[system.pairing.equation(f)] for f in (first, second))
+    return np.intersect1d(system.dofs(first, own), system.dofs(first, other))
 
 
 def _lifted(system: Discretisation, base: Base, lifts: dict[int, Array]) -> Base:
@@ -249,11 +253,11 @@ def _lifted(system: Discretisation, base: Base, lifts: dict[int, Array]) -> Base
             values[:, :, later] += np.einsum("enab,eb->ena", basis, lift[system.dofs(later, table.cells)])
         cells.append(values)
     facets = []
-    for k, (_, table, _) in enumerate(system.boundary_terms):
+    for k, (_, side, _) in enumerate(system.boundary_terms):
         values = base.facets[k].copy()
         for later, lift in lifts.items():
-            basis = table.basis(system.spaces[system.components.of_field[later]].element)
-            values[:, :, later] += np.einsum("enab,eb->ena", basis, lift[system.dofs(later, table.cells)])
+            basis = side.basis(system.spaces[system.components.of_field[later]].element)
+            values[:, :, later] += np.einsum("enab,eb->ena", basis, lift[system.dofs(later, side.cells)])
         facets.append(values)
     return Base(tuple(cells), tuple(facets))
 

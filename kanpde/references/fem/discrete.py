@@ -109,7 +109,9 @@ class Discretisation:
     @cached_property
     def spaces(self) -> tuple[Space, ...]:
         """One a component."""
-        known = {k: Space(self.geometry, k) for k in {self.degree, *([self.degree - 1] * any(self.components.multiplier))}}
+        known = {
+            k: Space(self.geometry, k) for k in {self.degree, *([self.degree - 1] * any(self.components.multiplier))}
+        }
         return tuple(known[self.degree - 1 if low else self.degree] for low in self.components.multiplier)
 
     @cached_property
@@ -174,7 +176,10 @@ class Discretisation:
         """Cells in which the same equations hold."""
         kinds, member = np.unique(self.active, axis=1, return_inverse=True)
         return tuple(
-            (tuple(np.flatnonzero(kind).tolist()), CellTable(self.geometry, np.flatnonzero(member.ravel() == k), self.accuracy))
+            (
+                tuple(np.flatnonzero(kind).tolist()),
+                CellTable(self.geometry, np.flatnonzero(member.ravel() == k), self.accuracy),
+            )
             for k, kind in enumerate(kinds.T)
         )
 
@@ -221,9 +226,9 @@ class Discretisation:
             known = None if base is None else base.cells[g]
             for i in equations:
                 self._cells(sums, g, table, self.forms[i], state, parameters, known)
-        for k, (patch, table, conormal) in enumerate(self.boundary_terms):
+        for k, (patch, facets, conormal) in enumerate(self.boundary_terms):
             known = None if base is None else base.facets[k]
-            self._facets(sums, patch, table, conormal, state, parameters, known)
+            self._facets(sums, patch, facets, conormal, state, parameters, known)
         return sums.result()
 
     def sampled(self, field: Callable[[Array], Array]) -> Base:
@@ -301,13 +306,15 @@ class Discretisation:
     def _check_patch(self, patch: Patch, table: FacetTable, conormal: Conormal) -> None:
         points, normals = (a[:, :2].reshape(-1, self.mesh.dimension) for a in (table.points, table.normals))
         parameters = [p.initial for p in self.problem.parameters]
-        weights, misfit = conormal.weights(points, normals, np.ones((len(points), len(self.problem.fields))), parameters)
+        weights, misfit = conormal.weights(
+            points, normals, np.ones((len(points), len(self.problem.fields))), parameters
+        )
         place = ", ".join(f"{s} = {v:.3g}" for s, v in zip(self.problem.domain.space, points[0], strict=True))
         if misfit > MISFIT:
             labels = "; ".join(self.problem.conditions[q].label for q in (*patch.essential, *patch.natural))
             raise ProblemError(
                 f"{self.problem.name}: the conditions near {place} ({labels or 'none'}) do not give the conormal "
-                "derivative of every equation; finite elements need Dirichlet, Neumann, Robin or traction conditions there."
+                "derivative of every equation; finite elements need Dirichlet, Neumann, Robin or tractions there."
             )
         idle = [q for k, q in enumerate(patch.natural) if not np.abs(weights[:, :, k]).max(initial=0.0) > 0.0]
         if idle:
@@ -344,7 +351,9 @@ class Discretisation:
         total = -np.einsum("peq,qp->ep", weights, rest)
         change = -np.einsum("peq,qpm->emp", weights, slopes)
         for field in conormal.nonlinear if sums.matrix else ():
-            change[:, field] -= np.einsum("peq,qp->ep", conormal.slope(points, normals, values, parameters, field), rest)
+            change[:, field] -= np.einsum(
+                "peq,qp->ep", conormal.slope(points, normals, values, parameters, field), rest
+            )
         for row, i in enumerate(patch.equations):
             field = self.pairing.field[i]
             test = basis(self.components.of_field[field])[:, :, :1] * table.weights[:, :, None, None]

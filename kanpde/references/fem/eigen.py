@@ -17,6 +17,9 @@ from kanpde.references.fem.imposed import imposed
 Array = np.ndarray
 
 SHIFT = 1e-3
+# How many modes are looked at to find those that share an eigenvalue, and how near that is.
+CLUSTER = 4
+SAME = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,7 @@ def eigenpairs(system: Discretisation, count: int) -> list[Eigenpair]:
     parameter = eigenvalue_of(problem)
     if parameter is None:
         raise ProblemError(f"{problem.name} has no Eigenvalue.")
-    near = float(parameter.near)  # type: ignore[attr-defined]
+    near = float(parameter.near)
     zero = np.zeros(system.size)
     (r0, at0), (r1, at1), (_, at2) = (system.assemble(zero, (value,)) for value in (0.0, 1.0, 2.0))
     assert at0 is not None
@@ -52,7 +55,9 @@ def eigenpairs(system: Discretisation, count: int) -> list[Eigenpair]:
     held = imposed(system)
     bent = abs(at2 - 2 * at1 + at0).max() > 1e-9 * abs(at1 - at0).max()
     if bent or np.any(np.abs([*r0, *r1]) > 1e-12 * abs(at0).max()) or held.offset.any() or len(held.values):
-        raise ProblemError(f"{problem.name}: an eigenvalue problem must be linear and homogeneous in unknowns and eigenvalue.")
+        raise ProblemError(
+            f"{problem.name}: an eigenvalue problem must be linear and homogeneous in unknowns and eigenvalue."
+        )
     k = sparse.csc_array(held.transfer.T @ at0 @ held.transfer)
     m = sparse.csc_array(held.transfer.T @ (at0 - at1) @ held.transfer)
     symmetric = abs(k - k.T).max() < 1e-9 * abs(k).max() and abs(m - m.T).max() < 1e-9 * abs(m).max()
@@ -64,7 +69,25 @@ def eigenpairs(system: Discretisation, count: int) -> list[Eigenpair]:
     run = linalg.eigsh if symmetric else linalg.eigs
     values, vectors = run(k, k=count, M=m, sigma=shift, v0=start)
     nearest = np.argsort(np.abs(values - near), kind="stable")
-    return [Eigenpair(float(np.real(values[j])), _normalised(system, held.transfer @ np.real(vectors[:, j]))) for j in nearest]
+    return [
+        Eigenpair(float(np.real(values[j])), _normalised(system, held.transfer @ np.real(vectors[:, j])))
+        for j in nearest
+    ]
+
+
+def nearest_mode(system: Discretisation, wanted: Array | None) -> Eigenpair:
+    """The mode nearest to `near`; of an eigenspace of several dimensions the function nearest to a wanted one."""
+    pairs = eigenpairs(system, CLUSTER)
+    value = pairs[0].value
+    same = [p for p in pairs if abs(p.value - value) <= SAME * max(abs(value), abs(pairs[-1].value - value))]
+    if wanted is None or len(same) == 1:
+        first = same[0]
+        turn = 1.0 if wanted is None else float(np.sign(first.state @ wanted)) or 1.0
+        return Eigenpair(value, turn * first.state)
+    modes = np.stack([p.state for p in same], axis=1)
+    share = np.linalg.lstsq(modes, wanted, rcond=None)[0]
+    # The modes are orthogonal and equally long.
+    return Eigenpair(value, modes @ (share / np.linalg.norm(share)))
 
 
 def _normalised(system: Discretisation, state: Array) -> Array:
@@ -77,7 +100,7 @@ def _normalised(system: Discretisation, state: Array) -> Array:
             total += float(np.sum(values**2 * table.weights))
     wanted = 1.0
     for condition in system.problem.conditions:
-        if condition.kind == "integral" and condition.value is not None and not condition.operator.is_linear:  # type: ignore[union-attr]
+        if condition.kind == "integral" and condition.value is not None and not condition.operator.is_linear:
             wanted = float(condition.value)
     sign = np.sign(state[np.argmax(np.abs(state) > 0.999 * np.abs(state).max())])
     return np.asarray(state * sign * np.sqrt(wanted / total))

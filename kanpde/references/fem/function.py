@@ -1,4 +1,4 @@
-"""A finite element function: values on a mesh, callable everywhere in the domain, with what it knows about its error."""
+"""A finite element function: values on a mesh, callable everywhere, with what it knows about its error."""
 
 from __future__ import annotations
 

@@ -26,8 +26,7 @@ def imposed(system: Discretisation, source: Source | None = None) -> Constraints
 
     Args:
         system: the discretisation.
-        source: F of a condition at a vanishing correction; by default F at vanishing fields, which solves for the fields
-            themselves.
+        source: F of a condition at a known field, for corrections; by default at vanishing fields.
 
     Raises:
         ProblemError: conditions that finite elements cannot impose.
@@ -93,7 +92,7 @@ def _essential(system: Discretisation, source: Source | None) -> tuple[dict[int,
 
 
 def essential_values(system: Discretisation, source: Source | None) -> tuple[dict[int, list[float]], list[Claim]]:
-    """All values that conditions prescribe at each degree of freedom, and the claims of conditions of several fields."""
+    """All values that are prescribed at each degree of freedom, and the claims of conditions of several fields."""
     sums: dict[int, list[float]] = {}
     several: list[Claim] = []
     for patch in system.patches:

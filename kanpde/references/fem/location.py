@@ -54,7 +54,9 @@ class Locator:
             pending = pending[misses[pending] > SLACK]
         return cells, reference
 
-    def _try(self, points: Array, rows: Array, candidates: Array, cells: Array, reference: Array, misses: Array) -> None:
+    def _try(
+        self, points: Array, rows: Array, candidates: Array, cells: Array, reference: Array, misses: Array
+    ) -> None:
         """Keep a candidate where it holds the point, or is nearer to it than the best so far."""
         found = self._invert(points[rows], candidates)
         miss = outside(found)
@@ -75,7 +77,9 @@ class Locator:
             near = np.clip(found, -0.5, 1.5)
             values, slopes = tabulated(self.geometry.shape_element, near)
             gap = points - np.einsum("ngd,gn->nd", nodes, values)
-            if np.max(np.abs(gap) * (outside(near) < 0.4)[:, None], initial=0.0) < 1e-14 * np.abs(points).max(initial=1.0):
+            if np.max(np.abs(gap) * (outside(near) < 0.4)[:, None], initial=0.0) < 1e-14 * np.abs(points).max(
+                initial=1.0
+            ):
                 return near
             _, inverted = inverse(np.einsum("ngd,gjn->ndj", nodes, slopes))
             found = near + np.einsum("njd,nd->nj", inverted, gap)

@@ -48,7 +48,9 @@ class Factor:
         return result
 
 
-def factorised(system: Discretisation, matrix: sparse.csr_array, held: Constraints, order: Array | None = None) -> Factor:
+def factorised(
+    system: Discretisation, matrix: sparse.csr_array, held: Constraints, order: Array | None = None
+) -> Factor:
     """Factorise the system that the constraints leave; an order from an earlier state saves the search for one.
 
     Raises:
@@ -67,7 +69,7 @@ def factorised(system: Discretisation, matrix: sparse.csr_array, held: Constrain
 
 
 def _plain(system: Discretisation) -> bool:
-    """Whether minimum degree serves: one function in the plane. Elsewhere dissection has half to a fifth of its fill."""
+    """Whether minimum degree serves: for one function in the plane. Elsewhere dissection has half of its fill."""
     return system.components.count == 1 and system.mesh.dimension < 3
 
 
@@ -78,7 +80,7 @@ def _order(system: Discretisation, reduced: sparse.csc_array, held: Constraints)
 
 
 def factorisation(matrix: sparse.csc_array, reorder: bool) -> Any:
-    """SuperLU with little pivoting, in the order given or by minimum degree; with full pivoting where that is inaccurate.
+    """SuperLU with little pivoting, in the given order or by minimum degree; with full pivoting where that fails.
 
     Raises:
         ProblemError: it is singular.
@@ -154,7 +156,9 @@ def solve(
         residual, matrix = system.assemble(state, parameters, not (linear and factor), base)
         right = _reduced(held, residual, state, multipliers)
         if not np.all(np.isfinite(right)) or not (matrix is None or np.all(np.isfinite(matrix.data))):
-            raise ProblemError(f"{system.problem.name}: the equations are not finite on the mesh; check the coefficients.")
+            raise ProblemError(
+                f"{system.problem.name}: the equations are not finite on the mesh; check the coefficients."
+            )
         if matrix is not None:
             factor = factorised(system, matrix, held, None if factor is None else factor.order)
         assert factor is not None
@@ -170,7 +174,7 @@ def solve(
     else:
         if not linear:
             raise ProblemError(
-                f"{system.problem.name}: Newton's method did not converge on the mesh; give a better start or a finer mesh."
+                f"{system.problem.name}: Newton's method did not converge on the mesh; take a finer one."
             )
     assert factor is not None
     return Solved(state, multipliers, 0.0 if linear else last / size if size else 0.0, factor)

@@ -25,7 +25,9 @@ def dissection(matrix: sparse.csc_array, places: Array, late: Array) -> Array:
     """
     # Degrees of freedom of one place are one node.
     scale = np.max(np.ptp(places, axis=0), initial=1e-300)
-    _, node = np.unique(np.round((places - places.min(axis=0)) / scale * 1e9).astype(np.int64), axis=0, return_inverse=True)
+    _, node = np.unique(
+        np.round((places - places.min(axis=0)) / scale * 1e9).astype(np.int64), axis=0, return_inverse=True
+    )
     node = node.ravel()
     count = int(node.max()) + 1
     centre = np.zeros((count, places.shape[1]))

@@ -14,7 +14,7 @@ from kanpde.meshing import TriMesh, meshes_of
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.references.fem.discrete import Discretisation
-from kanpde.references.fem.eigen import eigenpairs, eigenvalue_of
+from kanpde.references.fem.eigen import eigenpairs, eigenvalue_of, nearest_mode
 from kanpde.references.fem.function import FemFunction, Part, distance, distances
 from kanpde.references.fem.imposed import imposed, nodal
 from kanpde.references.fem.newton import solve
@@ -34,7 +34,7 @@ def fem_reference(problem: Problem, shape: Sequence[int] | float | None = None, 
     """Solve a problem with continuous finite elements on three nested meshes.
 
     Args:
-        problem: stationary, of second order, with as many equations as unknowns, on a domain of one to three dimensions.
+        problem: stationary, of second order, with as many equations as unknowns, in one to three dimensions.
         shape: the length of edges of the finest mesh, or (number of its cells,); by default what takes about a second.
         order: degree of the polynomials, 2 to 4; pressures have one less.
 
@@ -82,9 +82,13 @@ def fem_eigenvalues(
 def _degree(problem: Problem, order: int | str) -> int:
     """The degree of the polynomials, checked together with the rest of the problem."""
     if order not in (2, 3, 4):
-        raise ProblemError(f"order={order!r} is not offered with finite elements, which {problem.name} needs; take 2, 3 or 4.")
+        raise ProblemError(
+            f"order={order!r} is not offered with finite elements, which {problem.name} needs; take 2, 3 or 4."
+        )
     if problem.domain.time is not None or problem.domain.parameters:
-        raise ProblemError(f"{problem.name} has more than spatial coordinates; finite elements take stationary problems.")
+        raise ProblemError(
+            f"{problem.name} has more than spatial coordinates; finite elements take stationary problems."
+        )
     if problem.parameters and eigenvalue_of(problem) is None:
         raise ProblemError(f"{problem.name} has unknown scalars; a reference needs numbers for them.")
     return int(order)
@@ -127,12 +131,12 @@ def _predicates(region: object) -> list[sp.Basic]:
 def solved(problem: Problem, mesh: TriMesh, degree: int, coarse: FemFunction | None = None) -> FemFunction:
     """The solution on one mesh; a coarser one is Newton's first guess."""
     system = Discretisation(problem, mesh, degree)
-    if eigenvalue_of(problem) is not None:
-        pair = eigenpairs(system, 1)[0]
-        return function_of(system, pair.state, parameters={problem.parameters[0].name: pair.value})
     start = None
-    if coarse is not None and not problem.is_linear:
+    if coarse is not None and not (problem.is_linear and not problem.parameters):
         start = nodal(system, range(len(problem.fields)), coarse(system.places))
+    if eigenvalue_of(problem) is not None:
+        pair = nearest_mode(system, start)
+        return function_of(system, pair.state, parameters={problem.parameters[0].name: pair.value})
     result = solve(system, imposed(system), start)
     return function_of(system, result.state, tolerance=result.last_step)
 

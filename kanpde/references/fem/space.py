@@ -76,7 +76,7 @@ class Geometry:
 
     @property
     def dimension(self) -> int:
-        """d."""
+        """The number of coordinates."""
         return self.mesh.dimension
 
     @cached_property

@@ -7,8 +7,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kanpde import hdf5
 from kanpde.errors import StoreError
 
@@ -41,7 +39,7 @@ def write(path: str | Path, function: Any) -> Path:
 
 
 def read(path: str | Path) -> tuple[Any, ...]:
-    """What `write` wrote: the arrays of the mesh and of the fields' cells, [degree, cells, values] of each part, the rest.
+    """The arrays of the mesh and of the fields' cells, [degree, cells, values] of each part, and the rest.
 
     Raises:
         StoreError: no such file, damaged, or not a finite element function.

@@ -8,7 +8,6 @@ boundary it decides which condition is the natural one. So the shares follow fro
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,9 +59,13 @@ def paired(problem: Problem) -> Pairing:
     """
     operators, n = problem.operators, len(problem.fields)
     if len(operators) != n:
-        raise ProblemError(f"{problem.name} has {len(operators)} equations for {n} unknowns; finite elements need as many.")
+        raise ProblemError(
+            f"{problem.name} has {len(operators)} equations for {n} unknowns; finite elements need as many."
+        )
     if problem.order > 2:
-        raise ProblemError(f"{problem.name} has derivatives of order {problem.order}; finite elements take up to second.")
+        raise ProblemError(
+            f"{problem.name} has derivatives of order {problem.order}; finite elements take up to second."
+        )
     orders = np.array([[_order(o, c) for c in range(n)] for o in operators])
     elliptic = [i for i in range(n) if orders[i].max() == 2]
     smooth = [c for c in range(n) if orders[:, c].max() == 2]
@@ -97,7 +100,9 @@ def pressures(problem: Problem, pairing: Pairing) -> frozenset[int]:
     found = set()
     for c in pairing.multipliers:
         own = problem.operators[pairing.equation(c)]
-        firsts = [v for o in problem.operators if o.order == 2 for v in o.jet if v.unknown == c and sum(v.derivative) == 1]
+        firsts = [
+            v for o in problem.operators if o.order == 2 for v in o.jet if v.unknown == c and sum(v.derivative) == 1
+        ]
         if firsts and not own.derivatives(c) and own.order == 1:
             found.add(c)
     return frozenset(found)
@@ -157,7 +162,9 @@ class WeakForm:
         twins = real_twins(self.operator.coordinates)
         back = {twin: s for s, twin in twins.items()}
         symbols = [self._symbols[v] for v in self.jet]
-        slopes = [sp.diff(e.xreplace(twins), s).replace(sp.DiracDelta, _nothing).xreplace(back) for s in symbols for e in own]
+        slopes = [
+            sp.diff(e.xreplace(twins), s).replace(sp.DiracDelta, _nothing).xreplace(back) for s in symbols for e in own
+        ]
         arguments = (*self.operator.coordinates, *symbols, *self.operator.parameters)
         return Program.compile((*own, *slopes), arguments)
 
@@ -166,7 +173,9 @@ def _nothing(*_: object) -> sp.Expr:
     return sp.S.Zero
 
 
-def _jet_symbols(operator: DifferentialOperator, variables: tuple[JetVariable, ...] | set[JetVariable]) -> dict[JetVariable, JetSymbol]:
+def _jet_symbols(
+    operator: DifferentialOperator, variables: tuple[JetVariable, ...] | set[JetVariable]
+) -> dict[JetVariable, JetSymbol]:
     """The operator's symbols, and new ones for derivatives that it does not look at."""
     known = dict(zip(operator.jet, operator.symbols, strict=True))
     return {v: known.get(v) or JetSymbol(f"jet {v.unknown} {v.derivative}", v) for v in variables}
@@ -239,8 +248,8 @@ def _second_order(problem: Problem, number: int, axes: tuple[int, ...]) -> dict[
         involved = {s.variable for s in gradient.free_symbols if isinstance(s, JetSymbol)}
         if any(sum(w.derivative) for w in involved):
             raise ProblemError(
-                f"equation {number + 1} of {problem.name} multiplies second derivatives with derivatives; finite elements "
-                "take coefficients of second derivatives that depend on the coordinates and on the unknowns."
+                f"equation {number + 1} of {problem.name} multiplies second derivatives with derivatives; finite "
+                "elements take coefficients of second derivatives that depend on the coordinates and on the unknowns."
             )
         along = [a for a, count in enumerate(v.derivative) for _ in range(count)]
         j, k = sorted(axes.index(a) for a in along)
@@ -248,7 +257,9 @@ def _second_order(problem: Problem, number: int, axes: tuple[int, ...]) -> dict[
     return terms
 
 
-def _gradients(problem: Problem, number: int, pairing: Pairing, axes: tuple[int, ...]) -> dict[tuple[int, int], sp.Expr]:
+def _gradients(
+    problem: Problem, number: int, pairing: Pairing, axes: tuple[int, ...]
+) -> dict[tuple[int, int], sp.Expr]:
     """(multiplier field, k) -> coefficient of its derivative, in an equation of second order."""
     operator = problem.operators[number]
     if operator.order < 2:
