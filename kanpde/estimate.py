@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from kanpde.operator import JetVariable
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.references.checks import Jet
 from kanpde.references.correction import DefectEstimate, DefectSolver
+from kanpde.references.fem import FemDefectSolver
 from kanpde.references.frame import FrameDefectSolver
 
 CHUNK = 8192  # points evaluated at once
@@ -73,25 +74,40 @@ class Solver(Protocol):
 class Estimator:
     """Estimates the error of any number of fields for one problem; a problem beyond its reach gets the reason.
 
-    The grid goes first where it fits, being fastest there; then frames, which take any domain and any rows.
+    The grid goes first where it fits, being fastest there; then frames, which take any domain and any rows;
+    then elements, for solutions that are not smooth.
     """
 
     problem: Problem
     reason: str = ""
     solvers: list[Solver] = field(default_factory=list)
+    pending: list[Callable[[Problem], Solver]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Finds out at once whether there can be an estimate."""
-        for make in methods(self.problem):
-            try:
-                self.solvers.append(make(self.problem))
-            except ProblemError as error:
-                self.reason = str(error)
+        self.pending = list(methods(self.problem))
+        while self.pending and not self.solvers:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the next solver, if it takes the problem; some of them make meshes, so none is made before its turn."""
+        try:
+            self.solvers.append(self.pending.pop(0)(self.problem))
+        except ProblemError as error:
+            self.reason = str(error)
+
+    def _in_turn(self) -> Iterator[Solver]:
+        done = 0
+        while done < len(self.solvers) or self.pending:
+            if done == len(self.solvers):
+                self._prepare()
+            yield from self.solvers[done:]
+            done = len(self.solvers)
 
     def __call__(self, field: TrainedField) -> DefectEstimate | None:
         """The estimate, untrusted ones included; None where the problem is beyond reach."""
         found: DefectEstimate | None = None
-        for solver in tuple(self.solvers):
+        for solver in self._in_turn():
             estimate = solver.estimate(field.jet, field.parameters)
             if found is None or estimate.trusted:
                 found = estimate
@@ -107,7 +123,7 @@ class Estimator:
 def methods(problem: Problem) -> tuple[Callable[[Problem], Solver], ...]:
     """The ways that suit a problem, the most promising first."""
     if not fits_grid(problem):
-        return (FrameDefectSolver,)
+        return (FrameDefectSolver, FemDefectSolver)
     return (DefectSolver,) if len(problem.fields) == 1 else (DefectSolver, FrameDefectSolver)
 
 

@@ -131,7 +131,7 @@ def _bisector(domain: Domain, vertex: Array, size: float) -> float:
 
 # By how many coordinates there are: the degree where a search starts, functions of one field beyond which none goes.
 FIRST = {1: 24, 2: 12, 3: 7, 4: 4, 5: 3}
-LARGEST = {1: 400, 2: 3000, 3: 3600, 4: 1800, 5: 1800}
+LARGEST = {1: 400, 2: 2200, 3: 3000, 4: 1800, 5: 1800}
 GROWTH = 1.4
 
 
