@@ -30,7 +30,20 @@ def implicit_of(curve: Curve, curves: Sequence[Curve], space: Sequence[sp.Symbol
         # A tangent line or circle touches without crossing an end.
         if other is not curve and isinstance(other, type(curve)) and other.same_carrier(curve, 1e-8 * scale):
             return None
+    if not _one_sided(curve, curves, 1e-9 * scale):
+        return None
     return _line(curve, space, box) if isinstance(curve, Segment) else _ellipse(curve, space, box)
+
+
+def _one_sided(curve: Curve, curves: Sequence[Curve], tolerance: float) -> bool:
+    """Whether all of the outline is on the body's side of a carrier: then the rest of the carrier is outside, too."""
+    middles = np.concatenate([other.at(0.5) for other in curves])
+    if isinstance(curve, Segment):
+        inward = np.array([-curve.vector[1], curve.vector[0]]) / curve.length
+        return bool(np.all((middles - np.array(curve.start)) @ inward >= -tolerance))
+    q = np.linalg.norm(np.linalg.solve(curve.matrix, (middles - np.array(curve.center)).T), axis=0)
+    inside = q - 1 if curve.end < curve.start else 1 - q
+    return bool(np.all(inside >= -tolerance / min(curve.axes)))
 
 
 def _carrier(curve: Curve, box: np.ndarray) -> Curve:

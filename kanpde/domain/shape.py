@@ -122,10 +122,9 @@ class Shape(Domain):
         its faces, and elsewhere a lower bound of its size.
         """
         x = np.asarray(points, dtype=float)[:, : len(self.space)]
-        level = self.body.level(x)
         if len(self.space) != 2:
-            return level
-        return np.where(level < 0, -1.0, 1.0) * nearest(outline(self.body), x)
+            return self.body.level(x)
+        return np.where(contains(self.body, x), -1.0, 1.0) * nearest(outline(self.body), x)
 
     def adopt(self, region: Region) -> Region:
         """Return a region of a shape that this one is composed of as its part on the boundary (or inside) of this one.

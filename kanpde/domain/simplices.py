@@ -154,7 +154,7 @@ class Simplices:
     def rule(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return points and weights, about n along each axis of all: Gauss on every simplex."""
         m = self.dimension
-        q = int(np.clip(np.ceil(n / len(self) ** (1.0 / m)), 2, 8))
+        q = int(np.clip(np.ceil(n / len(self) ** (1.0 / m)), 3, 8))
         local, weights = collapsed(m, q)
         x = self.corners[:, None, 0] + np.einsum("qm,kmd->kqd", local, self.edges)
         return x.reshape(-1, self.corners.shape[2]), np.outer(self.measures * factorial(m), weights).ravel()
