@@ -29,7 +29,7 @@ class Scope:
         unknowns: the applied functions, sorted by name.
         on_boundary: whether there is a normal.
         label: how messages name the equation.
-        complex: what each complex unknown stands for, u_re + I u_im with two of the unknowns above.
+        substitution: what an unknown of the user stands for: u_re + I u_im, or u_1 in a material, with unknowns above.
     """
 
     coordinates: tuple[sp.Symbol, ...]
@@ -37,7 +37,7 @@ class Scope:
     unknowns: tuple[AppliedUndef, ...]
     on_boundary: bool = False
     label: str = "the equation"
-    complex: tuple[tuple[AppliedUndef, sp.Expr], ...] = ()
+    substitution: tuple[tuple[AppliedUndef, sp.Expr], ...] = ()
 
     @property
     def twins(self) -> dict[sp.Symbol, sp.Symbol]:
@@ -82,7 +82,7 @@ def difference(expression: sp.Basic, scope: Scope) -> sp.Basic:
 
 def reals(expression: sp.Basic, scope: Scope) -> sp.Basic:
     """Complex unknowns become pairs, coordinates and unknowns real."""
-    expression = expression.xreplace(dict(scope.complex))
+    expression = expression.xreplace(dict(scope.substitution))
     return expression.xreplace({u: scope.real(u) for u in scope.unknowns} | dict(scope.twins))
 
 
@@ -200,7 +200,7 @@ def compile_operators(equation: object, scope: Scope) -> tuple[DifferentialOpera
 
 
 def _parts(expression: sp.Expr, scope: Scope) -> list[sp.Basic]:
-    if not scope.complex:
+    if not any(value.has(sp.I) for _, value in scope.substitution):
         if expression.has(sp.I):
             raise ProblemError(
                 f"{scope.label} is complex, but no unknown is; make the unknown with complex_unknown(name, coordinates)."

@@ -100,7 +100,7 @@ def check_initial(problem: Statement) -> Iterator[str]:
 
 def check_sides(problem: Statement) -> Iterator[str]:
     """Derivatives of order m along an axis need m conditions on its two sides together, at least one on each."""
-    if not problem.domain.is_box:
+    if not problem.domain.is_box or problem.layout.materials:
         yield from _check_boundary(problem)
         return
     for i in range(len(problem.fields)):
@@ -111,17 +111,28 @@ def check_sides(problem: Statement) -> Iterator[str]:
 
 
 def _check_boundary(problem: Statement) -> Iterator[str]:
-    """On a shape every piece of the boundary needs a condition on each field of second order."""
+    """On a shape, and in materials, every piece of the boundary needs a condition on each field of second order."""
     for i, field in enumerate(problem.fields):
         if max(_order(problem, i, axis) for axis in range(len(problem.domain.space))) < 2 or i in problem.coefficients:
             continue
-        for piece in problem.domain.boundary_pieces():
+        for piece in _own_boundary(problem, i):
             points = piece_sample(piece, N_SIDE)
             if len(points) and _count(problem, i, points) == 0:
                 where = ", ".join(f"{s} = {v:.3g}" for s, v in zip(problem.coordinates, points[0], strict=False))
                 message = f"{field} has no condition on the part of the boundary near {where}"
                 yield _fault(message, _cure(problem, i), _others(problem, points))
                 break
+
+
+def _own_boundary(problem: Statement, i: int) -> tuple[Piece, ...]:
+    """The pieces of the boundary where a field lives and is not periodic."""
+    boundary = problem.domain.boundary
+    for axis, s in enumerate(problem.domain.space):
+        if problem.domain.is_box and _is_periodic(problem, i, axis):
+            boundary = boundary - problem.domain.lower(s) - problem.domain.upper(s)
+    if problem.layout.materials:
+        boundary = boundary.where(problem.layout.materials[problem.layout.material_of(i)])
+    return boundary.pieces()
 
 
 def check_jumps(problem: Statement) -> Iterator[str]:
@@ -156,7 +167,7 @@ def _check_axis(problem: Statement, i: int, axis: int) -> Iterator[str]:
     counts = [_count(problem, i, points) for points in samples]
     if order == 1:
         overdetermined = len(problem.operators) > len(problem.fields)
-        if not any(counts) and not overdetermined and any(i in c.unknowns for c in problem.conditions):
+        if not any(counts) and not overdetermined and _is_sided(problem, i):
             yield f"{unknown} has no condition on {sides[0].name} or {sides[1].name}; is there no inflow?"
         return
     for side, points, own, other in zip(sides, samples, counts, reversed(counts), strict=True):
@@ -168,6 +179,13 @@ def _check_axis(problem: Statement, i: int, axis: int) -> Iterator[str]:
         legitimate = len(problem.fields) > 1 or any(_degenerate(problem, i, axis, points) for points in samples)
         given = f"{unknown} has {sum(counts)} condition(s) on {sides[0].name} and {sides[1].name} together"
         yield _fault(given, f"derivatives of order {order} along {coordinate} need {order}", legitimate)
+
+
+def _is_sided(problem: Statement, i: int) -> bool:
+    """Whether conditions on whole sides mention a field: of a pressure only the mean or the value at a point is given."""
+    kept = [c for c in problem.conditions if c.kind == "initial" or c.kind not in ELSEWHERE]
+    sided = [c for c in kept if any(p.dimension for p in c.region.pieces())]
+    return any(i in c.unknowns for c in sided)
 
 
 def _fault(fault: str, cure: str, legitimate: bool) -> str:
@@ -194,8 +212,19 @@ def _order(problem: Statement, i: int, axis: int | None = None) -> int:
 
 def _has_level(problem: Statement, i: int) -> bool:
     """Whether the unknown itself occurs anywhere, not only its derivatives."""
-    operators = (*problem.operators, *(c.operator for c in problem.conditions if c.operator is not None))
-    return any(not any(alpha) for operator in operators for alpha in operator.derivatives(i))
+    kept = [c.operator for c in problem.conditions if c.operator is not None and c.kind != "interface"]
+    glued = _glued(problem, i)
+    return any(not any(alpha) for o in (*problem.operators, *kept) for k in glued for alpha in o.derivatives(k))
+
+
+def _glued(problem: Statement, i: int) -> set[int]:
+    """The fields that continue one another through interfaces."""
+    links = [c.unknowns for c in problem.conditions if c.kind == "interface" and c.operator and c.operator.order == 0]
+    found, size = {i}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {k for link in links if link & found for k in link}
+    return found
 
 
 def _algebraic(problem: Statement, i: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -22,9 +22,12 @@ from ..operator import (
     compile_operator,
     compile_operators,
     normal_derivative,
+    operator_of,
     split_complex,
 )
-from .fields import Fields
+from ..operator.vector import Gradient, Laplacian, NormalDerivative
+from .fields import Fields, is_complex
+from .materials import Materials, conormal, pairs, with_normals
 from .measurements import Data, checked_data
 
 On = Region | Point | None
@@ -159,18 +162,34 @@ class CompiledCondition:
 
 @dataclass(frozen=True)
 class Context:
-    """What conditions are compiled in: the domain and the unknowns of the equations."""
+    """What conditions are compiled in.
+
+    Attributes:
+        domain: of the problem.
+        unknowns: those of the equations.
+        cells: the materials, None where there is but one.
+        material: the one that is spoken of; None for all of them.
+    """
 
     domain: Domain
     unknowns: tuple[AppliedUndef, ...]
+    cells: Materials | None = None
+    material: int | None = None
 
     @cached_property
     def layout(self) -> Fields:
         """The real fields behind the unknowns."""
-        return Fields.of(self.unknowns)
+        predicates = () if self.cells is None else self.cells.predicates
+        return Fields.of(self.unknowns, self.domain.coordinates, predicates).within(self.material or 0)
+
+    def each(self) -> list[Context]:
+        """Return the context of each material; where there is but one, this context."""
+        if self.cells is None:
+            return [self]
+        return [replace(self, material=k) for k in range(len(self.cells.predicates))]
 
     def compile(self, condition: object) -> tuple[CompiledCondition, ...]:
-        """Compile one condition; one on a complex unknown gives two.
+        """Compile one condition; one on a complex unknown gives two, and one in each material.
 
         Raises:
             ProblemError: not a condition, an unknown that no equation has, a region of another domain or an empty one.
@@ -179,7 +198,8 @@ class Context:
             return (condition,)
         for kind, run in _COMPILERS.items():
             if isinstance(condition, kind):
-                return run(self, condition)
+                contexts = [self] if isinstance(condition, Integral) else self.each()
+                return tuple(made for context in contexts for made in run(context, condition))
         raise ProblemError(
             f"{condition!r} is not a condition; use Dirichlet, Neumann, Robin, Condition, Periodic, Initial, Integral "
             "or Observations."
@@ -188,17 +208,14 @@ class Context:
     def scope(self, label: str, on_boundary: bool = False) -> Scope:
         """Return what an equation may speak about."""
         substitution = tuple(self.layout.substitution.items())
-        return Scope(
-            self.domain.coordinates, self.domain.space, self.layout.fields, on_boundary, label, complex=substitution
-        )
+        return Scope(self.domain.coordinates, self.domain.space, self.layout.fields, on_boundary, label, substitution)
 
     def parts(self, unknown: object, value: sp.Expr, label: str) -> list[tuple[int, sp.Expr]]:
         """Return the position of each field of an unknown, with its part of a value."""
         self.index(unknown, label)
         owner = cast(AppliedUndef, unknown)
         positions = self.layout.parts[self.unknowns.index(owner)]
-        values = self.layout.split_value(owner, value, self.domain.coordinates)
-        return list(zip(positions, values, strict=True))
+        return list(zip(positions, self.layout.split_value(owner, value), strict=True))
 
     def index(self, unknown: object, label: str) -> int:
         """Return the number of an unknown."""
@@ -210,9 +227,9 @@ class Context:
     def region(self, on: object, label: str) -> Region:
         """Return the region that `on=` names, as one of the problem's domain."""
         if on is None:
-            return self.domain.boundary
+            return self.within(self.domain.boundary)
         if isinstance(on, Point):
-            return self.domain.at(on)
+            return self.within(self.domain.at(on))
         if not isinstance(on, Region):
             raise ProblemError(
                 f"{label}: on={on!r} is not a region; use domain.boundary, box.lower(x), .where(...) or Point."
@@ -220,7 +237,19 @@ class Context:
         region = self.domain.adopt(on)
         if not region.pieces():
             raise ProblemError(f"{label}: the region {on.name} is empty; check its predicate.")
-        return region
+        return self.within(region)
+
+    def within(self, region: Region) -> Region:
+        """Return the part of a region that lies in the material."""
+        if self.cells is None or self.material is None:
+            return region
+        return self.cells.region(self.material, region)
+
+    def resolved(self, expression: sp.Basic) -> sp.Basic:
+        """Return an expression as it is in the material."""
+        if self.cells is None or self.material is None:
+            return expression
+        return self.cells.resolved(expression, self.material)
 
     def value(self, value: object, label: str) -> sp.Expr:
         """Return a prescribed value, which must not contain unknowns."""
@@ -229,15 +258,29 @@ class Context:
             raise ProblemError(
                 f"{label}: the value {expression} contains an unknown; use Condition(sp.Eq(left, right), on=...)."
             )
-        return cast(sp.Expr, expression)
+        return cast(sp.Expr, self.resolved(expression))
 
     def operator(self, equation: object, region: Region, label: str) -> DifferentialOperator:
         """Compile the equation of a condition that is real."""
         return compile_operator(equation, self.scope(label, _on_boundary(region)))
 
     def operators(self, equation: object, region: Region, label: str) -> tuple[DifferentialOperator, ...]:
-        """Compile the equation of a condition."""
-        return compile_operators(equation, self.scope(label, _on_boundary(region)))
+        """Compile the equation of a condition; where no material is chosen, the one that is there at each point."""
+        if self.cells is not None and self.material is None:
+            return self._joined(equation, region, label)
+        return compile_operators(self.resolved(as_expression(equation)), self.scope(label, _on_boundary(region)))
+
+    def _joined(self, equation: object, region: Region, label: str) -> tuple[DifferentialOperator, ...]:
+        assert self.cells is not None
+        own = [context.operators(equation, region, label) for context in self.each()]
+        scope = self.scope(label, _on_boundary(region))
+        predicates = (*self.cells.predicates[:-1], sp.true)
+        return tuple(
+            operator_of(
+                cast(sp.Expr, sp.Piecewise(*((o.expression, p) for o, p in zip(row, predicates, strict=True)))), scope
+            )
+            for row in zip(*own, strict=True)
+        )
 
 
 def _on_boundary(region: Region) -> bool:
@@ -248,7 +291,7 @@ def _dirichlet(context: Context, condition: Dirichlet) -> tuple[CompiledConditio
     label = f"Dirichlet({condition.unknown}, {condition.value})"
     parts = context.parts(condition.unknown, context.value(condition.value, label), label)
     region, zero, made = context.region(condition.on, label), (0,) * context.domain.dimension, []
-    for k, value in parts:
+    for k, value in parts if region.pieces() else ():
         operator = context.operator(context.layout.fields[k] - value, region, label)
         made.append(CompiledCondition("dirichlet", region, operator, label, JetVariable(k, zero), value))
     return tuple(made)
@@ -258,6 +301,8 @@ def _neumann(context: Context, condition: Neumann) -> tuple[CompiledCondition, .
     label = f"Neumann({condition.unknown}, {condition.value})"
     parts = context.parts(condition.unknown, context.value(condition.value, label), label)
     region = context.region(condition.on, label)
+    if not region.pieces():
+        return ()
     operators = [context.operator(normal_derivative(context.layout.fields[k]) - v, region, label) for k, v in parts]
     return tuple(CompiledCondition("neumann", region, operator, label) for operator in operators)
 
@@ -266,6 +311,8 @@ def _robin(context: Context, condition: Robin) -> tuple[CompiledCondition, ...]:
     label = f"Robin({condition.unknown}, {condition.a}, {condition.b}, {condition.g})"
     context.index(condition.unknown, label)
     region = context.region(condition.on, label)
+    if not region.pieces():
+        return ()
     a, b, g = (context.value(part, label) for part in (condition.a, condition.b, condition.g))
     equation = a * condition.unknown + b * normal_derivative(condition.unknown) - g
     operators = context.operators(equation, region, label)
@@ -275,6 +322,8 @@ def _robin(context: Context, condition: Robin) -> tuple[CompiledCondition, ...]:
 def _general(context: Context, condition: Condition) -> tuple[CompiledCondition, ...]:
     label = f"Condition({condition.equation})"
     region = context.region(condition.on, label)
+    if not region.pieces():
+        return ()
     operators = context.operators(condition.equation, region, label)
     if not any(operator.jet for operator in operators):
         raise ProblemError(f"{label} contains no unknown; it constrains nothing.")
@@ -295,7 +344,15 @@ def _recognised(condition: CompiledCondition) -> CompiledCondition:
 def _periodic(context: Context, condition: Periodic) -> tuple[CompiledCondition, ...]:
     label = f"Periodic({condition.unknown}, {condition.coordinate})"
     parts = context.parts(condition.unknown, sp.S.Zero, label)
-    region = context.domain.lower(condition.coordinate) | context.domain.upper(condition.coordinate)
+    sides = [
+        context.within(s)
+        for s in (context.domain.lower(condition.coordinate), context.domain.upper(condition.coordinate))
+    ]
+    if len({bool(side.pieces()) for side in sides}) > 1:
+        raise ProblemError(f"{label}: the materials differ on the two sides; let them be periodic, too.")
+    region = sides[0] | sides[1]
+    if not region.pieces():
+        return ()
     axis, zero = context.domain.coordinates.index(condition.coordinate), (0,) * context.domain.dimension
     return tuple(CompiledCondition("periodic", region, None, label, JetVariable(k, zero), axis=axis) for k, _ in parts)
 
@@ -306,15 +363,15 @@ def _initial(context: Context, condition: Initial) -> tuple[CompiledCondition, .
     if time is None:
         raise ProblemError(f"{label} needs a domain with time; make it box * Time(t, (0, 1)).")
     equation = cast(Any, as_expression(condition.target)) - value
-    axis, made = context.domain.coordinates.index(time), []
-    for operator in context.operators(equation, context.domain.initial, label):
+    axis, made, start = context.domain.coordinates.index(time), [], context.within(context.domain.initial)
+    for operator in context.operators(equation, start, label):
         target = operator.jet[0] if len(operator.jet) == 1 else None
         if target is None or sum(target.derivative) != target.derivative[axis] or operator.gradient != (sp.S.One,):
             raise ProblemError(
                 f"{label} must prescribe an unknown or its time derivative, such as Initial(u.diff({time}), 0)."
             )
         own = cast(sp.Expr, -operator.source)
-        made.append(CompiledCondition("initial", context.domain.initial, operator, label, target, own))
+        made.append(CompiledCondition("initial", start, operator, label, target, own))
     return tuple(made)
 
 
@@ -336,6 +393,10 @@ def _integral(context: Context, condition: Integral) -> tuple[CompiledCondition,
 def _observations(context: Context, condition: Observations) -> tuple[CompiledCondition, ...]:
     label = f"Observations({condition.target})"
     data = checked_data(condition.points, condition.values, condition.sigma, context.domain, label)
+    if context.material is not None:
+        data = data.chosen(context.layout.number(data.points) == context.material)
+    if not len(data.points):
+        return ()
     operators = context.operators(condition.target, context.domain.interior, label)
     if not any(operator.jet for operator in operators):
         raise ProblemError(f"{label} contains no unknown; observe an unknown or an expression of the unknowns.")
@@ -358,13 +419,55 @@ def normalisations(
     eigenvalues = {p for operator in operators for p in operator.parameters if isinstance(p, Eigenvalue)}
     if not eigenvalues or any(c.kind == "integral" and not _linear(c) for c in conditions):
         return ()
-    squares = sp.Add(*(field**2 for field in context.layout.fields))
+    squares = sp.Add(*(sp.Abs(u) ** 2 if is_complex(u) else u**2 for u in context.unknowns))
     factor = context.domain.factor if isinstance(context.domain, Product) else context.domain
     return _integral(context, Integral(squares, sp.Float(factor.measure)))
 
 
 def _linear(condition: CompiledCondition) -> bool:
     return condition.operator is not None and condition.operator.is_linear
+
+
+def interface_conditions(context: Context, equations: Sequence[object]) -> list[CompiledCondition]:
+    """Where two materials meet: the unknowns and the fluxes are continuous."""
+    if context.cells is None:
+        return []
+    contexts, space = context.each(), context.domain.space
+    fluxes = [with_normals(conormal(e), space) for e in equations]
+    kept = [u for u in context.unknowns if _is_continuous(context, u, equations, fluxes)]
+    made = []
+    for k, m, region in pairs(context.cells):
+        sides = (contexts[k], contexts[m])
+        jumps = [(f"[{u}] = 0 at {region.name}", u) for u in kept]
+        jumps += [(f"[{f}] = 0 at {region.name}", f) for f in fluxes if f != 0]
+        for label, expression in jumps:
+            one, two = (c.resolved(expression).xreplace(c.layout.substitution) for c in sides)
+            operators = compile_operators(one - two, context.scope(label, on_boundary=True))
+            made += [CompiledCondition("interface", region, o, label) for o in operators if o.jet]
+    return made
+
+
+def _is_continuous(
+    context: Context, unknown: AppliedUndef, equations: Sequence[object], fluxes: Sequence[sp.Expr]
+) -> bool:
+    """Whether an unknown cannot jump: it has second derivatives, or first ones without being a flux itself."""
+    inside = [context.each()[0].operators(e, context.domain.interior, "the equation") for e in equations]
+    fields = context.each()[0].layout.parts[context.unknowns.index(unknown)]
+    axes = range(len(context.domain.space))
+    order = max(o.order_in(axis, k) for group in inside for o in group for axis in axes for k in fields)
+    if order > 2:
+        raise ProblemError(f"{unknown} has derivatives of order {order}; materials that jump are for second order.")
+    bare = any(unknown in _undifferentiated(flux) for flux in fluxes)
+    return order == 2 or (order == 1 and not bare)
+
+
+def _undifferentiated(expression: sp.Basic) -> set[sp.Basic]:
+    """The unknowns that occur outside of all derivatives."""
+    if isinstance(expression, sp.Derivative | Gradient | Laplacian | NormalDerivative):
+        return set()
+    if isinstance(expression, AppliedUndef):
+        return {expression}
+    return set().union(*map(_undifferentiated, expression.args))
 
 
 _COMPILERS: dict[type, Callable[[Context, Any], tuple[CompiledCondition, ...]]] = {

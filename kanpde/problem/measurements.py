@@ -25,6 +25,11 @@ class Data:
     values: np.ndarray
     sigma: np.ndarray | float | None = None
 
+    def chosen(self, kept: np.ndarray) -> Data:
+        """Return some of the measurements."""
+        sigma = self.sigma[kept] if isinstance(self.sigma, np.ndarray) else self.sigma
+        return Data(self.points[kept], self.values[kept], sigma)
+
     @property
     def text(self) -> str:
         """A hash of the content, for signatures."""

@@ -17,10 +17,11 @@ from sympy.core.function import AppliedUndef
 from ..domain import Domain, Region
 from ..errors import ProblemError, ProblemWarning
 from ..expression import Parameter, Program, UnknownFieldFunction, as_expression
-from ..operator import DifferentialOperator, JetVariable, Scope, compile_operators, real_twins, unknowns_of
+from ..operator import DifferentialOperator, JetVariable, Scope, real_twins, unknowns_of
 from .checks import check
-from .conditions import AnyCondition, CompiledCondition, Context, normalisations
+from .conditions import AnyCondition, CompiledCondition, Context, interface_conditions, normalisations
 from .fields import Fields
+from .materials import materials_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,7 +46,7 @@ class Problem:
         name: names files and tables.
         unknowns: the applied functions that occur in the equations, sorted by name: the columns of a solution.
         operators: the normal forms of the equations, in their order.
-        layout: the real fields behind the unknowns.
+        context: what further expressions of the unknowns are compiled in.
 
     Raises:
         ProblemError: the problem is malformed or cannot have one solution; the message says why and what to do.
@@ -58,7 +59,7 @@ class Problem:
     name: str = "problem"
     unknowns: tuple[AppliedUndef, ...] = field(init=False)
     operators: tuple[DifferentialOperator, ...] = field(init=False)
-    layout: Fields = field(init=False)
+    context: Context = field(init=False)
 
     def __post_init__(self) -> None:
         """Compile and check."""
@@ -68,12 +69,13 @@ class Problem:
             )
         equations = _listed(self.equations)
         self._set(equations=equations, unknowns=_unknowns(equations, self.domain))
-        context = Context(self.domain, self.unknowns)
-        self._set(layout=context.layout)
-        compiled = [o for i, e in enumerate(equations, 1) for o in self._operators(e, context, f"equation {i}")]
+        context = Context(self.domain, self.unknowns, materials_of(equations, self.domain))
+        self._set(context=context, operators=self._compiled(equations, context))
         conditions = [made for c in _listed(self.conditions) for made in context.compile(c)]
-        self._set(operators=tuple(compiled), exact=self._checked_exact())
-        self._set(conditions=(*conditions, *normalisations(context, compiled, conditions)))
+        if not any(c.kind == "interface" for c in conditions):
+            conditions += interface_conditions(context, equations)
+        self._set(exact=self._checked_exact())
+        self._set(conditions=(*conditions, *normalisations(context, self.operators, conditions)))
         for message in check(self):
             warnings.warn(f"{self.name}: {message}", ProblemWarning, stacklevel=3)
 
@@ -81,10 +83,15 @@ class Problem:
         for key, value in values.items():
             object.__setattr__(self, key, value)
 
+    def _compiled(self, equations: Sequence[object], context: Context) -> tuple[DifferentialOperator, ...]:
+        """The normal forms of all equations, in each material."""
+        numbered = list(enumerate(equations, 1))
+        return tuple(o for c in context.each() for i, e in numbered for o in self._operators(e, c, f"equation {i}"))
+
     def _operators(self, equation: object, context: Context, label: str) -> tuple[DifferentialOperator, ...]:
         if isinstance(equation, DifferentialOperator):
             return (equation,)
-        operators = compile_operators(equation, context.scope(label))
+        operators = context.operators(equation, self.domain.interior, label)
         if not any(operator.jet for operator in operators):
             raise ProblemError(f"{label} contains no unknown: it cancels out; check both sides.")
         return tuple(operator for operator in operators if operator.jet)
@@ -92,9 +99,8 @@ class Problem:
     def _checked_exact(self) -> dict[AppliedUndef, sp.Expr] | None:
         if self.exact is None:
             return None
-        context = Context(self.domain, self.unknowns)
         for unknown in self.exact:
-            context.index(unknown, "exact")
+            self.context.index(unknown, "exact")
         missing = [str(u) for u in self.unknowns if u not in self.exact]
         if missing:
             raise ProblemError(f"exact lacks {', '.join(missing)}; give every unknown, or leave exact out.")
@@ -102,7 +108,12 @@ class Problem:
 
     def scope(self, label: str) -> Scope:
         """Return what an equation in the interior may speak about."""
-        return Context(self.domain, self.unknowns).scope(label)
+        return self.context.scope(label)
+
+    @property
+    def layout(self) -> Fields:
+        """The real fields behind the unknowns."""
+        return self.context.layout
 
     @property
     def coordinates(self) -> tuple[sp.Symbol, ...]:
@@ -119,14 +130,18 @@ class Problem:
         """The positions of fields that are unknown coefficients, made by `UnknownField`."""
         return tuple(k for k, f in enumerate(self.fields) if isinstance(f, UnknownFieldFunction))
 
-    @property
+    @cached_property
     def regions(self) -> tuple[Region, ...]:
         """Where each equation holds."""
-        return (self.domain.interior,) * len(self.operators)
+        whole = self.domain.interior
+        if self.context.cells is None:
+            return (whole,) * len(self.operators)
+        parts = [self.context.cells.region(k, whole) for k in range(len(self.context.cells.predicates))]
+        return tuple(parts[self.layout.material_of(operator.jet[0].unknown)] for operator in self.operators)
 
-    def readout(self, points: np.ndarray, values: np.ndarray) -> np.ndarray:  # noqa: ARG002 - which field may depend on it
+    def readout(self, points: np.ndarray, values: np.ndarray) -> np.ndarray:
         """The unknowns (n, c) at points (n, d) from values of the fields (n, m); complex where an unknown is."""
-        return self.layout.values(values)
+        return self.layout.values(points, values)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -150,9 +165,10 @@ class Problem:
         """The exact solution field by field."""
         assert self.exact is not None
         found: dict[int, sp.Expr] = {}
-        for unknown, positions in zip(self.unknowns, self.layout.parts, strict=True):
-            values = self.layout.split_value(unknown, self.exact[unknown], self.coordinates)
-            found |= dict(zip(positions, values, strict=True))
+        for context in self.context.each():
+            for unknown in self.unknowns:
+                value = cast(sp.Expr, context.resolved(self.exact[unknown]))
+                found |= dict(context.parts(unknown, value, "exact"))
         return tuple(found[k] for k in range(len(self.fields)))
 
     def exact_program(self, variables: Sequence[JetVariable]) -> Program:
@@ -184,8 +200,13 @@ class Problem:
         """The SHA-256 of domain, normal forms and conditions, whatever their order; name and exact do not count."""
         operators = sorted(operator.text for operator in self.operators)
         conditions = sorted(condition.text for condition in self.conditions)
-        content = json.dumps([self.domain.text, list(map(str, self.unknowns)), operators, conditions])
+        content = json.dumps([self.domain.text, list(map(str, self.unknowns)), operators, conditions, *self._places])
         return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def _places(self) -> list[list[str]]:
+        """Where the equations hold, if not everywhere."""
+        return [] if self.context.cells is None else [sorted(region.text for region in self.regions)]
 
     @property
     def text(self) -> str:

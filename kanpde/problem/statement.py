@@ -13,6 +13,7 @@ from ..domain import Domain, Region
 from ..expression import Parameter
 from ..operator import DifferentialOperator, JetVariable
 from .conditions import CompiledCondition
+from .fields import Fields
 
 
 class Statement(Protocol):
@@ -33,6 +34,10 @@ class Statement(Protocol):
     @property
     def fields(self) -> tuple[AppliedUndef, ...]:
         """The real fields behind the unknowns."""
+
+    @property
+    def layout(self) -> Fields:
+        """How the unknowns are made of the fields."""
 
     @property
     def coefficients(self) -> tuple[int, ...]:
