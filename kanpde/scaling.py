@@ -148,7 +148,6 @@ def _extents(domain: Domain) -> tuple[Array, Array]:
     extent[:n] = extent[:n].max(initial=0.0)
     far = np.abs(bounds).max(axis=1) > 10 * extent
     origin = np.where(far, bounds[:, 0], 0.0)
-    length = np.array([_power(e) for e in extent])
     if not domain.is_box:
         return np.zeros(len(bounds)), np.ones(len(bounds))
     # A coordinate of ordinary size stays.

@@ -1,4 +1,4 @@
-"""Checks of the data of a problem: values that contradict each other, fluxes that do not balance, data that do not bind.
+"""Checks of the data of a problem: values that contradict each other, fluxes that do not balance, idle observations.
 
 Each takes a statement and yields warnings, or raises an error where no solution can exist.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ BALANCE = 1e-6
 GAUSS = {1: 64, 2: 40, 3: 16}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prescribed:
     """A value of an unknown on one piece."""
 
@@ -37,12 +38,20 @@ class Prescribed:
     piece: BoxPiece
     unknown: int
 
+    @cached_property
+    def _program(self) -> Program:
+        return Program.compile([sp.S(self.condition.value)], self.piece.coordinates)
+
     def values(self, points: np.ndarray) -> np.ndarray:
         """The value (n,) at points (n, d)."""
-        coordinates = self.piece.coordinates
         with np.errstate(all="ignore"):
-            (values,) = Program.compile([sp.S(self.condition.value)], coordinates)(list(points.T), np)
-        return np.broadcast_to(values, (len(points),))
+            return np.broadcast_to(self._program(list(points.T), np)[0], (len(points),))
+
+    @cached_property
+    def size(self) -> float:
+        """The largest |value| on the piece."""
+        values = np.abs(self.values(_spread(np.array(self.piece.lower), np.array(self.piece.upper))))
+        return float(values[np.isfinite(values)].max(initial=0.0))
 
 
 def check_corners(problem: Statement) -> Iterator[str]:
@@ -85,8 +94,8 @@ def check_compatible(problem: Statement) -> Iterator[str]:
     if factor is None or not fluxes or any(not _point(c) for c in others):
         return
     inside = -_integral(problem, operator.source) / factor
-    around = sum(_flux(problem, c) for c in fluxes)
-    size = _integral(problem, sp.Abs(operator.source)) / abs(factor) + sum(_flux(problem, c, True) for c in fluxes)
+    around = sum(_flux(c) for c in fluxes)
+    size = _integral(problem, sp.Abs(operator.source)) / abs(factor) + sum(_flux(c, True) for c in fluxes)
     if abs(inside - around) > BALANCE * size:
         u = problem.unknowns[0].func
         raise ProblemError(
@@ -174,10 +183,7 @@ def _held(points: np.ndarray, *pieces: Prescribed) -> np.ndarray:
 
 def _size(first: Prescribed, second: Prescribed, points: np.ndarray) -> float:
     """The size of the values on both pieces: a difference of rounding is none."""
-    spread = [_spread(np.array(p.piece.lower), np.array(p.piece.upper)) for p in (first, second)]
-    values = [np.abs(p.values(s)) for p, s in zip((first, second), spread, strict=True)]
-    finite = [float(v[np.isfinite(v)].max(initial=0.0)) for v in values]
-    return max(*finite, float(np.abs(first.values(points)).max(initial=0.0)), 1e-300)
+    return max(first.size, second.size, float(np.abs(first.values(points)).max(initial=0.0)), 1e-300)
 
 
 def _check_meeting(problem: Statement, first: Prescribed, second: Prescribed) -> Iterator[str]:
@@ -210,7 +216,7 @@ def _point(condition: CompiledCondition) -> bool:
 
 
 def _laplace_factor(problem: Statement, operator: DifferentialOperator) -> float | None:
-    """a where the operator is a Δu + f with a number a; None for all others."""
+    """A where the operator is a Δu + f with a number a; None for all others."""
     if not operator.is_linear or operator.normal:
         return None
     wanted = {
@@ -222,7 +228,7 @@ def _laplace_factor(problem: Statement, operator: DifferentialOperator) -> float
     return float(next(iter(numbers))) if len(numbers) == 1 and all(g.is_number for g in operator.gradient) else None
 
 
-def _flux(problem: Statement, condition: CompiledCondition, size: bool = False) -> float:
+def _flux(condition: CompiledCondition, size: bool = False) -> float:
     """∮ g, or ∮ |g|, for ∂u/∂n = g."""
     operator = condition.operator
     assert operator is not None

@@ -116,9 +116,9 @@ def _axes(problem: Problem, seconds: float, marching: bool) -> tuple[Axis, ...]:
     n = int(NODES[domain.dimension] * seconds ** (1 / (domain.dimension + 1)))
     axes: list[Axis] = []
     for k, (a, b) in enumerate(domain.bounds.tolist()):
-        wraps, count = k in periodic, max(INSTANTS if marching and domain.coordinates[k] == domain.time else n, ORDER + 4)
+        wraps, count = (
+            k in periodic,
+            max(INSTANTS if marching and domain.coordinates[k] == domain.time else n, ORDER + 4),
+        )
         axes.append(DifferenceAxis(np.linspace(a, b, count + wraps)[:count], ORDER, b - a if wraps else None))
     return tuple(axes)
-
-
-

@@ -94,7 +94,7 @@ class Evolution:
         )
 
     def rates(self, points: Array, jet: Jet) -> Array:
-        """h (c, n) at points (n, d) for the lower jet, (n,) each."""
+        """The rates h (c, n) at points (n, d) for the lower jet, (n,) each."""
         if self._inverse is None:
             return self._solved(points, jet)[0]
         zero = np.zeros(len(points))
@@ -104,8 +104,10 @@ class Evolution:
         return -self._inverse @ np.stack(f)
 
     def linearised(self, points: Array, jet: Jet) -> tuple[Array, Array]:
-        """h (c, n) and ∂h/∂jet (c, len(lower), n)."""
+        """The rates h (c, n) and ∂h/∂jet (c, len(lower), n)."""
         h, matrix, gradients = self._solved(points, jet)
+        if not self.lower:
+            return h, np.zeros((len(h), 0, len(points)))
         below = np.stack([gradients[v] for v in self.lower], axis=-1)
         return h, -np.moveaxis(np.linalg.solve(matrix, below), 0, -1)
 

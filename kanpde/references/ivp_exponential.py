@@ -72,7 +72,7 @@ class PeriodicSystem:
 
     @cached_property
     def wavenumbers(self) -> list[Array]:
-        """i κ along each coordinate, shaped to multiply the modes of a real field."""
+        """The factors iκ along each coordinate, shaped to multiply the modes of a real field."""
         result = []
         for k, axis in enumerate(self.grid.axes):
             n, last = self.shape[k], k == len(self.shape) - 1
@@ -152,7 +152,8 @@ class PeriodicSystem:
         Raises:
             ProblemError: the solution grows without bound.
         """
-        times = np.linspace(*self.problem.domain.bounds[self.position], steps + 1)
+        first, last = map(float, self.problem.domain.bounds[self.position])
+        times = np.linspace(first, last, steps + 1)
         weights = coefficients(self.linear, float(times[1] - times[0]))
         state, kept = self.start(), []
         fields = [self.components.index(self.evolution.at_level(c, 0)) for c in range(len(self.problem.fields))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy as sp
@@ -26,6 +26,7 @@ Array = np.ndarray
 Level = tuple[int, int]
 
 NEWTON_STEPS = 20
+CHORD_STEPS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,9 +163,10 @@ class Lines:
         if not held:
             return
         affine = all(h.operator.is_linear for h in held)
-        for _ in range(NEWTON_STEPS):
+        for k in range(NEWTON_STEPS):
             residual = self._misses(t, state, level, held)
-            step = self._solver(t, state, level, held)(-residual)
+            # An older factorisation will do for the first steps of Newton's method.
+            step = self._solver(t, state, level, held, affine or k >= CHORD_STEPS)(-residual)
             for (c, nodes), part in zip(self._slaves(level).items(), self._parts(level, step), strict=True):
                 state[c, level][nodes] += part
             if affine or np.abs(step).max(initial=0.0) <= 1e-13 * max(np.abs(v).max() for v in state.values()):
@@ -173,7 +175,7 @@ class Lines:
 
     def _slaves(self, level: int) -> dict[int, Array]:
         """Nodes that the conditions of a level determine, by field."""
-        return self._cached((level, "slaves"), self._determined)  # type: ignore[no-any-return]
+        return cast("dict[int, Array]", self._cached((level, "slaves"), self._determined))
 
     def _determined(self, level: int) -> dict[int, Array]:
         return {c: np.flatnonzero(~self.free[c, k]) for c, k in self.levels if k == level}
@@ -183,15 +185,15 @@ class Lines:
         return list(np.split(stacked, np.cumsum(sizes)[:-1]))
 
     def _solver(
-        self, t: float, state: Mapping[Level, Array], level: int, held: list[Held]
+        self, t: float, state: Mapping[Level, Array], level: int, held: list[Held], fresh: bool = True
     ) -> Callable[[Array], Array]:
         """The inverse of what the conditions of a level say about the values that they determine."""
         key = (level, "factor")
-        if key not in self._cache or not self._constant(held):
+        if key not in self._cache or (fresh and not self._cached((level, "constant"), lambda _: self._constant(held))):
             columns = self._columns(t, state, level, held)
             own = sparse.hstack([columns[c][:, nodes] for c, nodes in self._slaves(level).items()]).tocsc()
             self._cache[key] = sparse_linalg.splu(own).solve
-        return self._cache[key]  # type: ignore[no-any-return]
+        return cast("Callable[[Array], Array]", self._cache[key])
 
     @cached_property
     def _cache(self) -> dict[tuple[int, str], Any]:
@@ -318,7 +320,9 @@ class Lines:
         stacked = sparse.csr_array(-solve(known.toarray())) if known.nnz else sparse.csr_array(known.shape)
         result, first = {}, 0
         for c, nodes in self._slaves(level).items():
-            spread = sparse.coo_array((np.ones(len(nodes)), (nodes, np.arange(len(nodes)))), (self.grid.size, len(nodes)))
+            spread = sparse.coo_array(
+                (np.ones(len(nodes)), (nodes, np.arange(len(nodes)))), (self.grid.size, len(nodes))
+            )
             result[c] = spread.tocsr() @ stacked[first : first + len(nodes)]
             first += len(nodes)
         self._cache[key] = result

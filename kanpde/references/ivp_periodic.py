@@ -23,8 +23,8 @@ LARGEST_GLOBAL = 512
 FIRST_MODES = {1: 64, 2: 32, 3: 16}
 LAST_MODES = {1: 4096, 2: 256, 3: 64}
 FIRST_STEPS, LAST_STEPS = 128, 65_536
-# Modes times steps of the longest run, and stored values.
-LARGEST_RUN = 3e7
+# Modes times steps times fields of the longest run, and stored values.
+LARGEST_RUN = 1.2e7
 STORED = 4_000_000
 ROUNDING = 1e-13
 
@@ -45,10 +45,6 @@ class Size:
     def longer(self) -> Size:
         """Twice the steps."""
         return Size(self.modes, 2 * self.steps)
-
-    def cost(self, dimension: int) -> float:
-        """Modes times steps."""
-        return float(self.modes) ** dimension * self.steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +93,18 @@ class Periodic:
                 2 * size.steps if time_first and 4 * size.steps <= LAST_STEPS else size.steps,
             )
             before = gap if larger.steps > size.steps else before
-            if larger == size or larger.finer.longer.cost(self.dimension) > LARGEST_RUN:
+            if larger == size or self._cost(larger.finer.longer) > LARGEST_RUN:
                 best = at(size.finer.longer)
                 if best is None:
-                    raise ProblemError(f"{self.problem.name}: the exponential integrator is not stable; use reference().")
+                    raise ProblemError(
+                        f"{self.problem.name}: the exponential integrator is not stable; use reference()."
+                    )
                 return best, max(in_space + in_time + between_instants(best), ROUNDING)
             size = larger
+
+    def _cost(self, size: Size) -> float:
+        """Modes times steps times fields."""
+        return float(size.modes) ** self.dimension * size.steps * len(self.problem.fields)
 
     def _tried(self, size: Size) -> GridFunction | None:
         """The solution, None where it grows without bound because it is too coarse."""

@@ -17,6 +17,8 @@ Rates = Callable[[float, Array], Array]
 METHODS: dict[str, Any] = {"DOP853": integrate.DOP853, "Radau": integrate.Radau, "BDF": integrate.BDF}
 # Neighbouring steps differ by no more than this: high orders interpolate between them.
 GROWTH = 1.5
+# Nodes of the result are no closer than this part of the gap before them.
+SHORTER = 3.0
 # A start this long beside the interval says nothing about the solution and spoils differences by rounding.
 FIRST_STEP = 1e-6
 
@@ -85,14 +87,19 @@ class Integrator:
 
 
 def thinned(trajectory: Trajectory, most: int) -> Trajectory:
-    """At most about so many of the steps, both ends among them; the steps that start an integration are left out."""
+    """At most about so many of the steps, both ends among them, none much shorter than its neighbour.
+
+    A step that is cut short to meet the end, or one that starts an integration, would only amplify rounding between
+    the nodes.
+    """
     times, length = trajectory.times, float(np.ptp(trajectory.times))
     stride = max(1, -(-len(times) // most))
-    kept = [0]
+    kept, gap = [0], 10 * FIRST_STEP * length * SHORTER
     for k in range(1, len(times)):
-        if k - kept[-1] >= stride and times[k] - times[kept[-1]] > 10 * FIRST_STEP * length:
+        step = times[k] - times[kept[-1]]
+        if k - kept[-1] >= stride and step > gap / SHORTER:
             kept.append(k)
+            gap = step
     if kept[-1] != len(times) - 1:
-        kept = kept[:-1] if len(kept) > 1 else kept
-        kept.append(len(times) - 1)
+        kept[-1 if len(kept) > 1 else len(kept) :] = [len(times) - 1]
     return Trajectory(times[kept], trajectory.states[kept])

@@ -46,7 +46,7 @@ class Resonance:
 
     @property
     def relative(self) -> float:
-        """distance / scale."""
+        """The distance beside the scale."""
         return self.distance / self.scale
 
     @property
@@ -98,9 +98,7 @@ def _scale(problem: Problem) -> float | None:
     for operator in problem.operators:
         values = operator.program([*points.T, *np.zeros((len(operator.jet), 1))], np)[1:]
         if operator.order >= 2:
-            sizes += [
-                abs(float(g[0])) for v, g in zip(operator.jet, values, strict=False) if not any(v.derivative)
-            ]
+            sizes += [abs(float(g[0])) for v, g in zip(operator.jet, values, strict=False) if not any(v.derivative)]
     return max(sizes, default=0.0) or None
 
 
