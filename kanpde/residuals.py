@@ -154,7 +154,7 @@ class _Join:
         if block.gather is None:
             return None
         matrix = torch.as_tensor(block.gather).to(like)
-        target = matrix.new_zeros(len(matrix)) if block.target is None else torch.as_tensor(block.target).to(like)
+        target = matrix.new_zeros(len(matrix)) if block.target is None else like.new_tensor(block.target)
         return cls(matrix, target, math.sqrt(block.weight))
 
     def rows(self, values: Tensor) -> Tensor:
