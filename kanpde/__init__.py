@@ -18,7 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .domain import Box, Cylinder, Disk, Ellipse, Mesh, ParameterRange, Point, Polygon, Sphere, Time
-from .expression import Eigenvalue, Parameter, UnknownField
+from .expression import Eigenvalue, Given, Parameter, Tabulated, UnknownField
 from .operator import Normal, divergence, dot, gradient, laplacian, normal_derivative
 from .problem import (
     Condition,
@@ -54,6 +54,7 @@ __all__ = [
     "Disk",
     "Eigenvalue",
     "Ellipse",
+    "Given",
     "GridFunction",
     "Initial",
     "Integral",
@@ -72,6 +73,7 @@ __all__ = [
     "Solution",
     "Sphere",
     "Stage",
+    "Tabulated",
     "Time",
     "UnknownField",
     "complex_unknown",

@@ -240,7 +240,7 @@ def test_trees_are_the_same_in_every_process() -> None:
         {},
         "x",
         None,
-        ["Constant", "I"],
+        ["Constant", "i"],
         ["Piecewise", [1]],
         ["Pow", ["__import__", "os"], ["Integer", "1"]],
     ],

@@ -1,6 +1,7 @@
 """SymPy expressions as programs over our own function table and as JSON-able trees; no eval, no sympify."""
 
 from .functions import Array
+from .known import Given, Tabulated
 from .program import BoundProgram, Program, constant_value
 from .tree import as_expression, from_tree, to_tree
 from .unknowns import Eigenvalue, Parameter, UnknownField, UnknownFieldFunction
@@ -9,8 +10,10 @@ __all__ = [
     "Array",
     "BoundProgram",
     "Eigenvalue",
+    "Given",
     "Parameter",
     "Program",
+    "Tabulated",
     "UnknownField",
     "UnknownFieldFunction",
     "as_expression",

@@ -4,7 +4,7 @@ An operation takes a `Backend` (the array module, dtype and device) and its oper
 SymPy's own printers are not used: they mishandle Max, Heaviside and numeric sub-expressions, and need `exec`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -65,16 +65,21 @@ def _special(name: str) -> Operation:
 def _scipy(name: str) -> Operation:
     """Return a function that only SciPy has; under torch its argument must not require a gradient."""
     function = getattr(scipy.special, name)
+    return lambda backend, *operands: through_numpy(backend, name, function, operands)
 
-    def operation(backend: Backend, *operands: Array) -> Array:
-        if backend.module is np:
-            return function(*operands)
-        if any(not isinstance(a, float) and a.requires_grad for a in operands):
-            raise ProblemError(f"torch cannot differentiate {name}; use it on coordinates only.")
-        arrays = [a if isinstance(a, float) else a.detach().cpu().numpy() for a in operands]
-        return backend.module.as_tensor(function(*arrays), dtype=backend.dtype, device=backend.device)
 
-    return operation
+def through_numpy(backend: Backend, name: str, function: Callable[..., Any], operands: Sequence[Array]) -> Array:
+    """Apply a function of NumPy arrays and numbers.
+
+    Raises:
+        ProblemError: a gradient would get lost.
+    """
+    if backend.module is np:
+        return function(*operands)
+    if any(not isinstance(a, float) and a.requires_grad for a in operands):
+        raise ProblemError(f"torch cannot differentiate {name}; use it on coordinates only.")
+    arrays = [a if isinstance(a, float) else a.detach().cpu().numpy() for a in operands]
+    return backend.module.as_tensor(function(*arrays), dtype=backend.dtype, device=backend.device)
 
 
 def _where(backend: Backend, condition: Array, a: Array, b: Array) -> Array:

@@ -7,7 +7,7 @@ and what depends on some arguments only (the coordinates, say) can be evaluated 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from types import ModuleType
 from typing import cast
@@ -17,7 +17,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..errors import ProblemError
-from .functions import FOLDED, FUNCTIONS, OPERATIONS, REWRITTEN, Array, Backend, unsupported
+from .functions import FOLDED, FUNCTIONS, OPERATIONS, REWRITTEN, Array, Backend, Operation, unsupported
+from .known import Known, KnownFunction
 from .tree import as_expression
 
 # Above this the repeated squaring costs more than one call of the power function.
@@ -26,13 +27,20 @@ LARGEST_SQUARED_POWER = 32
 
 @dataclass(frozen=True)
 class Node:
-    """One step of a program: an operation of the table on earlier nodes, or a constant, or an argument."""
+    """One step of a program: an operation of the table on earlier nodes, a known field, a constant, an argument."""
 
     operation: str
     operands: tuple[int, ...] = ()
     value: float = 0
     # The largest argument position below this node, its own for an argument; -1 for a constant.
     reach: int = -1
+    # The operation itself, where the table does not have it.
+    known: Known | None = None
+
+    @property
+    def function(self) -> Operation:
+        """What to call."""
+        return OPERATIONS[self.operation] if self.known is None else self.known
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +146,7 @@ def _run(nodes: Sequence[Node], order: Iterable[int], slots: dict[int, Array], b
     # A branch of a Piecewise that is not taken may divide by zero; whoever uses the values checks that they are finite.
     with np.errstate(all="ignore"):
         for i in order:
-            node = nodes[i]
-            slots[i] = OPERATIONS[node.operation](backend, *(slots[j] for j in node.operands))
+            slots[i] = nodes[i].function(backend, *(slots[j] for j in nodes[i].operands))
 
 
 def _pruned(nodes: Sequence[Node], outputs: Sequence[int]) -> tuple[tuple[Node, ...], tuple[int, ...]]:
@@ -150,7 +157,7 @@ def _pruned(nodes: Sequence[Node], outputs: Sequence[int]) -> tuple[tuple[Node, 
             needed.update(nodes[i].operands)
     number = {old: new for new, old in enumerate(sorted(needed))}
     kept = [nodes[i] for i in sorted(needed)]
-    renamed = [Node(n.operation, tuple(number[j] for j in n.operands), n.value, n.reach) for n in kept]
+    renamed = [replace(node, operands=tuple(number[j] for j in node.operands)) for node in kept]
     return tuple(renamed), tuple(number[i] for i in outputs)
 
 
@@ -211,6 +218,8 @@ class _Builder:
         for kind, name in FOLDED.items():
             if isinstance(expression, kind):
                 return self.fold(name, expression.args)
+        if isinstance(expression, KnownFunction):
+            return self._node("known", tuple(map(self.visit, expression.args)), known=expression.known)
         if expression.func in REWRITTEN:
             return self.visit(REWRITTEN[expression.func](*expression.args))
         if expression.func in FUNCTIONS:
@@ -218,13 +227,18 @@ class _Builder:
         raise unsupported(expression)
 
     def _node(
-        self, operation: str, operands: tuple[int, ...] = (), value: float | bool | int = 0, reach: int = -1
+        self,
+        operation: str,
+        operands: tuple[int, ...] = (),
+        value: float | bool | int = 0,
+        reach: int = -1,
+        known: Known | None = None,
     ) -> int:
         # The type belongs to the key: 1 == 1.0 == True, and repr tells -0.0 from 0.0.
-        key = (operation, operands, type(value), repr(value))
+        key = (operation, operands, type(value), repr(value), known)
         if key not in self.numbers:
             reach = max((self.nodes[i].reach for i in operands), default=reach)
-            self.nodes.append(Node(operation, operands, value, reach))
+            self.nodes.append(Node(operation, operands, value, reach, known))
             self.numbers[key] = len(self.nodes) - 1
         return self.numbers[key]
 

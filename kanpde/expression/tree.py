@@ -16,6 +16,7 @@ from sympy.core.function import AppliedUndef
 
 from ..errors import ProblemError
 from .functions import SUPPORTED, unsupported
+from .known import KnownFunction, known_plain, stored_given, stored_table
 from .unknowns import Eigenvalue, Parameter, UnknownField, UnknownFieldFunction
 
 Tree = list[Any]
@@ -121,6 +122,7 @@ _WRITERS: dict[type[sp.Basic], Callable[[Any], Tree]] = {
     sp.Symbol: _write_symbol,
     UnknownFieldFunction: lambda f: ["UnknownField", f.name, *map(to_tree, f.args)],
     AppliedUndef: _write_function,
+    KnownFunction: lambda f: [*known_plain(f), *map(to_tree, f.args)],
     sp.Piecewise: _write_piecewise,
 }
 
@@ -162,7 +164,17 @@ def _read_piecewise(*branches: tuple[Tree, Tree]) -> sp.Basic:
     return sp.Piecewise(*((_read(value), _read(condition)) for value, condition in branches))
 
 
+def _read_given(name: str, digest: str, part: str, orders: list[int], *arguments: Tree) -> sp.Basic:
+    return cast(sp.Basic, stored_given(name, digest, part, orders)(*map(_read, arguments)))
+
+
+def _read_table(name: str, degree: int, axes: list[str], values: str, orders: list[int], *arguments: Tree) -> sp.Basic:
+    return cast(sp.Basic, stored_table(name, degree, axes, values, orders)(*map(_read, arguments)))
+
+
 _READERS: dict[str, Callable[..., sp.Basic]] = {
+    "Given": _read_given,
+    "Tabulated": _read_table,
     "Constant": lambda name: _CONSTANTS[name],
     "Integer": lambda p: sp.Integer(int(p)),
     "Rational": lambda p, q: sp.Rational(int(p), int(q)),
