@@ -20,6 +20,7 @@ from kanpde.problem import CompiledCondition, Problem
 from kanpde.references.checks import Jet
 from kanpde.references.correction import DefectEstimate, DefectSolver
 from kanpde.references.fem import FemDefectSolver
+from kanpde.references.difference import ReferenceDifference
 from kanpde.references.frame import FrameDefectSolver
 
 CHUNK = 8192  # points evaluated at once
@@ -104,6 +105,10 @@ class Estimator:
             yield from self.solvers[done:]
             done = len(self.solvers)
 
+    def expect_fronts(self) -> None:
+        """Asks first what resolves steep fronts: polynomials on a whole box do not."""
+        self.solvers.sort(key=lambda solver: not isinstance(solver, ReferenceDifference))
+
     def __call__(self, field: TrainedField) -> DefectEstimate | None:
         """The estimate, untrusted ones included; None where the problem is beyond reach."""
         found: DefectEstimate | None = None
@@ -124,7 +129,11 @@ def methods(problem: Problem) -> tuple[Callable[[Problem], Solver], ...]:
     """The ways that suit a problem, the most promising first."""
     if not fits_grid(problem):
         return (FrameDefectSolver, FemDefectSolver)
-    return (DefectSolver,) if len(problem.fields) == 1 else (DefectSolver, FrameDefectSolver)
+    grids: tuple[Callable[[Problem], Solver], ...] = (DefectSolver,)
+    if len(problem.fields) > 1:
+        grids = (*grids, FrameDefectSolver)
+    # A solution of its own is dear: only where nothing else resolves the residual.
+    return (*grids, ReferenceDifference) if problem.domain.time is not None and not problem.is_linear else grids
 
 
 def fits_grid(problem: Problem) -> bool:

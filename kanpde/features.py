@@ -26,42 +26,55 @@ MARGIN = 1e-3  # by which a sampled range is widened
 
 @dataclass(frozen=True)
 class Clustering:
-    """Steep places c_k of widths δ_k along one axis: ξ(x) = Σ asinh((x - c_k)/δ_k), monotone, slow where u is steep.
+    """Steep places c_k of widths δ_k along one axis, as a monotone map ξ that is steep where u is.
 
+    ξ(x) = Σ asinh((x - c_k)/δ_k); on a periodic axis the mean of the Möbius maps of the circle
+    θ + 2 atan(q sin θ / (1 - q cos θ)), θ = 2π(x - c)/L, q = (1 - ε)/(1 + ε), ε = πδ/L, in units of length.
     As an input of the network ξ makes a front as smooth as the rest; as a density of points it puts half of them there.
     """
 
     axis: int
     centres: tuple[float, ...]
     widths: tuple[float, ...]
+    period: float | None = None
 
     def feature(self, symbol: sp.Symbol) -> sp.Expr:
         """ξ as an expression."""
-        return sp.Add(
-            *(sp.asinh((symbol - sp.Float(c)) / sp.Float(w)) for c, w in zip(self.centres, self.widths, strict=True))
-        )
+        pairs = [(sp.Float(c), sp.Float(w)) for c, w in zip(self.centres, self.widths, strict=True)]
+        if self.period is None:
+            return sp.Add(*(sp.asinh((symbol - c) / w) for c, w in pairs))
+        wave, count = sp.Float(2 * np.pi / self.period), len(pairs)
+        terms = [_moebius(wave * (symbol - c), np.pi * float(w) / self.period) for c, w in pairs]
+        return symbol + sp.Add(*terms) / (count * wave)
 
     def spread(self, x: np.ndarray, lower: float, upper: float) -> tuple[np.ndarray, np.ndarray]:
         """Maps uniform x (n,) on [lower, upper] to clustered ones, and the factors (n,) of their weights."""
-        line = np.linspace(lower, upper, TABLE)
-        line = np.unique(np.concatenate([line, *(self._near(k, lower, upper) for k in range(len(self.centres)))]))
-        share = 0.5 * (line - lower) / (upper - lower) + 0.5 * self._share(line, lower, upper)
-        moved = np.interp((x - lower) / (upper - lower), share, line)
-        slope = sum(1.0 / np.hypot(moved - c, w) for c, w in zip(self.centres, self.widths, strict=True))
-        total = self._sum(np.array([upper])) - self._sum(np.array([lower]))
-        density = 0.5 / (upper - lower) + 0.5 * slope / total
-        return moved, 1.0 / (density * (upper - lower))
+        lines = [np.linspace(lower, upper, TABLE), *(self._near(k, lower, upper) for k in range(len(self.centres)))]
+        line = np.unique(np.concatenate(lines))
+        values = self._values(line)
+        share = 0.5 * (line - lower) / (upper - lower) + 0.5 * (values - values[0]) / (values[-1] - values[0])
+        place = (x - lower) / (upper - lower)
+        moved = np.interp(place, share, line)
+        cell = np.clip(np.searchsorted(share, place, side="right") - 1, 0, len(line) - 2)
+        return moved, (line[cell + 1] - line[cell]) / (share[cell + 1] - share[cell]) / (upper - lower)
 
     def _near(self, k: int, lower: float, upper: float) -> np.ndarray:
         offsets = self.widths[k] * np.sinh(np.linspace(-12.0, 12.0, TABLE))
         return np.clip(self.centres[k] + offsets, lower, upper)
 
-    def _sum(self, x: np.ndarray) -> np.ndarray:
-        return np.sum([np.arcsinh((x - c) / w) for c, w in zip(self.centres, self.widths, strict=True)], axis=0)
+    def _values(self, x: np.ndarray) -> np.ndarray:
+        symbol = sp.Symbol("x", real=True)
+        return SymbolicField((symbol,), (self.feature(symbol),)).values(x[:, None])[:, 0]
 
-    def _share(self, x: np.ndarray, lower: float, upper: float) -> np.ndarray:
-        low, high = self._sum(np.array([lower])), self._sum(np.array([upper]))
-        return (self._sum(x) - low) / (high - low)
+    def range(self, lower: float, upper: float) -> tuple[float, float]:
+        """ξ at the ends of the axis; a period apart where it is periodic."""
+        low, high = self._values(np.array([lower, upper])).tolist()
+        return low, high if self.period is None else low + self.period
+
+
+def _moebius(angle: sp.Expr, narrowness: float) -> sp.Expr:
+    q = sp.Float((1 - narrowness) / (1 + narrowness))
+    return 2 * sp.atan(q * sp.sin(angle) / (1 - q * sp.cos(angle)))
 
 
 def with_clusterings(problem: Problem, ansatz: Ansatz, clusterings: Sequence[Clustering]) -> Ansatz:
@@ -133,9 +146,14 @@ def inputs_of(problem: Problem, features: SymbolicField | None) -> tuple[sp.Expr
     return problem.coordinates if features is None else features.expressions
 
 
-def input_bounds(problem: Problem, features: SymbolicField | None) -> list[tuple[float, float]]:
+def input_bounds(
+    problem: Problem, features: SymbolicField | None, clusterings: Sequence[Clustering] = ()
+) -> list[tuple[float, float]]:
     """The range of every input of the network over the domain."""
-    return [_range(problem, e) for e in inputs_of(problem, features)]
+    ranges = [_range(problem, e) for e in inputs_of(problem, features)]
+    for clustering in clusterings:
+        ranges[clustering.axis] = clustering.range(*problem.domain.bounds[clustering.axis].tolist())
+    return ranges
 
 
 def _range(problem: Problem, expression: sp.Expr) -> tuple[float, float]:
@@ -157,9 +175,12 @@ def _sampled(problem: Problem, expression: sp.Expr) -> np.ndarray:
     return values[np.isfinite(values)]
 
 
-def periodic_inputs(problem: Problem, features: SymbolicField | None) -> tuple[int, ...]:
-    """The inputs on which the network must be periodic: periodic coordinates, and angles."""
+def periodic_inputs(
+    problem: Problem, features: SymbolicField | None, clusterings: Sequence[Clustering] = ()
+) -> tuple[int, ...]:
+    """The inputs on which the network must be periodic: periodic coordinates, clustered or not, and angles."""
     axes = {k.axis for k in problem.conditions if k.kind == "periodic" and k.axis is not None}
     periodic = {problem.coordinates[axis] for axis in axes}
     inputs = inputs_of(problem, features)
-    return tuple(i for i, e in enumerate(inputs) if e in periodic or isinstance(e, sp.atan2))
+    found = {i for i, e in enumerate(inputs) if e in periodic or isinstance(e, sp.atan2)}
+    return tuple(sorted(found | {c.axis for c in clusterings if c.period is not None}))

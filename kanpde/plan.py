@@ -13,7 +13,7 @@ from kanpde.collocation import RULES, PointSet, collocate
 from kanpde.domain import Product, halton
 from kanpde.errors import ProblemError
 from kanpde.expression import Program
-from kanpde.features import clustered, input_bounds, inputs_of, periodic_inputs
+from kanpde.features import Clustering, clustered, input_bounds, inputs_of, periodic_inputs
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.lowering import lower
 from kanpde.network import KAN, ModuleNetwork, Network, Trainable, with_bounds, with_periodic
@@ -151,7 +151,12 @@ def _parameters(network: Trainable, resolution: int) -> int:
     return total
 
 
-def fitted(network: torch.nn.Module, problem: Problem, features: SymbolicField | None = None) -> Trainable:
+def fitted(
+    network: torch.nn.Module,
+    problem: Problem,
+    features: SymbolicField | None = None,
+    clusterings: Sequence[Clustering] = (),
+) -> Trainable:
     """The network over the problem's domain, periodic where the problem is; a user's own module is wrapped as it is.
 
     Raises:
@@ -165,7 +170,7 @@ def fitted(network: torch.nn.Module, problem: Problem, features: SymbolicField |
             f"{own.title} maps {own.inputs} inputs to {own.outputs} outputs; "
             f"{problem.name} needs {len(inputs)} ({', '.join(map(str, inputs))}) to {c}"
         )
-    axes = periodic_inputs(problem, features)
+    axes = periodic_inputs(problem, features, clusterings)
     scalars = own.scalars or tuple(p.initial for p in problem.parameters)
     if isinstance(own, ModuleNetwork):
         if axes:
@@ -173,7 +178,7 @@ def fitted(network: torch.nn.Module, problem: Problem, features: SymbolicField |
         own.scalars = scalars
         return own
     _check_smoothness(own, problem)
-    placed = with_bounds(own, input_bounds(problem, features))
+    placed = with_bounds(own, input_bounds(problem, features, clusterings))
     placed = with_periodic(placed, axes) if axes else placed
     placed.scalars = scalars
     return placed

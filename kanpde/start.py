@@ -7,7 +7,8 @@ values; then the equations take over. The coarse solution decides nothing but wh
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -22,10 +23,9 @@ from kanpde.optim import LevenbergMarquardt
 from kanpde.plan import fitted
 from kanpde.problem import Problem
 from kanpde.references.function import GridFunction
-from kanpde.references.reference import reference
+from kanpde.references.ivp_coarse import coarse_solution
 from kanpde.residuals import Block, ResidualSystem
 
-COARSE = {1: 801, 2: 257, 3: 25}
 NODES = {1: 801, 2: 301, 3: 61}  # per axis, on which the coarse solution is looked at
 STEEP = 8.0  # times the mean slope, from where on a place is steep
 FRONT = 1.5  # widths of a front (range of u over its slope) that δ takes
@@ -37,26 +37,54 @@ STEPS = 25  # at each degree
 POINTS = 4.0  # a parameter
 
 
-def coarse_start(problem: Problem, ansatz: Ansatz, seed: int) -> tuple[Network, Ansatz] | None:
-    """A network fitted to a coarse grid solution, and its ansatz; None where no grid can solve the problem."""
-    try:
-        coarse = coarse_solution(problem)
-    except ProblemError:
-        return None
-    if not np.all(np.isfinite(coarse.values)):
-        return None
-    placed = with_clusterings(problem, ansatz, steep_places(problem, coarse))
-    width, inputs = WIDTH + len(problem.fields) - 1, len(inputs_of(problem, placed.features))
-    network = KAN([inputs, width, width, len(problem.fields)], "chebyshev", degree=DEGREES[0], seed=seed)
-    start = fitted(network, problem, placed.features)
-    assert isinstance(start, Network)
-    return fit(problem, placed, start, coarse, seed), placed
+@dataclass(eq=False)
+class CoarseStart:
+    """A network fitted to a coarse grid solution, for one problem; called once, and only where it may be needed.
 
+    Args:
+        problem: what to solve.
+        ansatz: exact conditions, without features.
+        seed: of the network and the points.
+    """
 
-def coarse_solution(problem: Problem) -> GridFunction:
-    """The problem on a coarse grid by second-order differences, marching in time where there is one."""
-    nodes = COARSE[problem.domain.dimension]
-    return reference(problem, (nodes,) * problem.domain.dimension, order=2)
+    problem: Problem
+    ansatz: Ansatz
+    seed: int
+
+    @cached_property
+    def coarse(self) -> GridFunction | None:
+        """The coarse solution; None where no grid takes the problem."""
+        problem = self.problem
+        if not problem.domain.is_box or problem.parameters or problem.domain.dimension > 3:
+            return None
+        try:
+            function = coarse_solution(problem)
+        except ProblemError:
+            return None
+        return function if np.all(np.isfinite(function.values)) else None
+
+    @cached_property
+    def places(self) -> tuple[Clustering, ...]:
+        """Where it is steep."""
+        return () if self.coarse is None else steep_places(self.problem, self.coarse)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a random start is not even tried: a nonlinear evolution that forms steep fronts."""
+        problem = self.problem
+        return problem.domain.time is not None and not problem.is_linear and bool(self.places)
+
+    def __call__(self) -> tuple[Network, Ansatz] | None:
+        """The fitted network and its ansatz."""
+        if self.coarse is None:
+            return None
+        problem = self.problem
+        placed = with_clusterings(problem, replace(self.ansatz, features=None), self.places)
+        width, inputs = WIDTH + len(problem.fields) - 1, len(inputs_of(problem, placed.features))
+        network = KAN([inputs, width, width, len(problem.fields)], "chebyshev", degree=DEGREES[0], seed=self.seed)
+        start = fitted(network, problem, placed.features, placed.clusterings)
+        assert isinstance(start, Network)
+        return fit(problem, placed, start, self.coarse, self.seed), placed
 
 
 def steep_places(problem: Problem, coarse: GridFunction) -> tuple[Clustering, ...]:
@@ -68,11 +96,11 @@ def steep_places(problem: Problem, coarse: GridFunction) -> tuple[Clustering, ..
     spread = np.ptp(values.reshape(-1, values.shape[-1]), axis=0)
     scaled = values / np.where(spread > 0, spread, 1.0)
     periodic = {c.axis for c in problem.conditions if c.kind == "periodic"}
-    places = [_places(k, lines[k], scaled) for k in range(d) if k not in periodic]
+    places = [_places(k, lines[k], scaled, float(np.ptp(bounds[k])) if k in periodic else None) for k in range(d)]
     return tuple(place for place in places if place is not None)
 
 
-def _places(axis: int, line: np.ndarray, values: np.ndarray) -> Clustering | None:
+def _places(axis: int, line: np.ndarray, values: np.ndarray, period: float | None) -> Clustering | None:
     """The peaks of the largest slope along an axis, None where it has none, or is steep everywhere."""
     slope = np.abs(np.gradient(values, line, axis=axis))
     profile = np.moveaxis(slope, axis, 0).reshape(len(line), -1).max(axis=1)
@@ -87,7 +115,7 @@ def _places(axis: int, line: np.ndarray, values: np.ndarray) -> Clustering | Non
         if all(abs(line[k] - c) > 4 * w for c, w in zip(centres, widths, strict=True)):
             centres.append(float(line[k]))
             widths.append(float(FRONT / profile[k]))
-    return Clustering(axis, tuple(centres), tuple(widths))
+    return Clustering(axis, tuple(centres), tuple(widths), period)
 
 
 def fit(problem: Problem, ansatz: Ansatz, network: Network, coarse: GridFunction, seed: int) -> Network:
@@ -116,10 +144,3 @@ def _rows(problem: Problem, points: PointSet, values: np.ndarray, d: int) -> lis
         assert operator.jet == (JetVariable(k, (0,) * d),)
         blocks.append(Block(f"equations of {field.func}", (lower(operator),), points, target=values[:, k]))
     return blocks
-
-
-def rescued(problem: Problem, ansatz: Ansatz, seed: int) -> tuple[Network, Ansatz] | None:
-    """A coarse start where it makes sense: on boxes, without unknown scalars."""
-    if not problem.domain.is_box or problem.parameters or problem.domain.dimension > 3:
-        return None
-    return coarse_start(problem, dataclasses.replace(ansatz, features=None), seed)

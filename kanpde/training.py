@@ -23,6 +23,7 @@ from kanpde.problem import Problem
 from kanpde.record import SAFETY
 from kanpde.references.correction import DefectEstimate
 from kanpde.residuals import MEMORY, ResidualSystem
+from kanpde.start import CoarseStart
 
 SCOUTING = 12  # steps that each candidate gets before the best is kept
 FEWEST = 15  # steps before a stage is judged: damping may have to rise first
@@ -85,7 +86,7 @@ class Run:
     progress: Progress
     callback: Callable[[Row], None] | None = None
     checkpoint: Callable[[Progress], None] | None = None
-    rescue: Callable[[], tuple[Trainable, Ansatz] | None] | None = None
+    rescue: CoarseStart | None = None
     started: float = field(default_factory=time.perf_counter)
     ratio: float = math.inf
     best: tuple[Trainable, DefectEstimate] | None = None
@@ -137,7 +138,9 @@ class Run:
         """
         status = "running"
         try:
-            if not self.progress.history and len(candidates) > 1:
+            if not self.progress.history and self.rescue is not None and self.rescue.wanted:
+                self._rescued()
+            elif not self.progress.history and len(candidates) > 1:
                 self._scout(candidates)
             while (stage := self._following()) is not None:
                 self._stage(stage)
@@ -255,13 +258,8 @@ class Run:
         estimate = self.progress.estimate
         if self.progress.stage != 1 or not self.estimator.solvers or (estimate is not None and estimate.trusted):
             return
-        if self.rescue is not None and not self._promising(loss):
-            start, self.rescue = self.rescue(), None
-            if start is not None:
-                network, self.ansatz = start
-                self.spare, self.doubtful, self.expected = [], [], math.inf
-                self.progress = dataclasses.replace(self.progress, network=network, damping=1e-3)
-                return
+        if self.rescue is not None and not self._promising(loss) and self._rescued():
+            return
         self.doubtful.append((loss, self.progress.network))
         self.expected = math.inf
         if self.spare:
@@ -269,6 +267,19 @@ class Run:
         else:
             network = min(self.doubtful, key=lambda result: result[0])[1]
             self.progress = dataclasses.replace(self.progress, network=network)
+
+    def _rescued(self) -> bool:
+        """Goes on from a network fitted to a coarse solution, where there is one."""
+        start = None if self.rescue is None else self.rescue()
+        self.rescue = None
+        if start is None:
+            return False
+        network, self.ansatz = start
+        if self.ansatz.clusterings:
+            self.estimator.expect_fronts()
+        self.spare, self.doubtful, self.expected, self.first = [], [], math.inf, math.inf
+        self.progress = dataclasses.replace(self.progress, network=network, damping=1e-3)
+        return True
 
     def _retreat(self) -> None:
         """Gives up a stage that made things worse; the next one begins where the best ended, with more points."""
@@ -357,7 +368,9 @@ class Run:
         if self.late:
             return "out of time"
         if estimate is None or not estimate.trusted or estimate.relative is None:
-            reason = self.estimator.reason or "the residual stays too large for one; give max_seconds or a finer network"
+            reason = (
+                self.estimator.reason or "the residual stays too large for one; give max_seconds or a finer network"
+            )
             return f"finished without an error estimate: {reason}"
         return (
             f"not converged: the estimated error {estimate.relative:.1e} stays above {self.wishes.rtol:.1e}/{SAFETY}; "

@@ -74,7 +74,7 @@ def _correction_facts(problem: Problem, correction: Any) -> dict[str, Any] | Non
 def _ansatz_tree(ansatz: Ansatz) -> dict[str, Any]:
     features = () if ansatz.features is None else ansatz.features.expressions
     trees = {"lift": ansatz.lift.expressions, "factor": ansatz.factor.expressions, "features": features}
-    steep = [[c.axis, list(c.centres), list(c.widths)] for c in ansatz.clusterings]
+    steep = [[c.axis, list(c.centres), list(c.widths), c.period] for c in ansatz.clusterings]
     expressions = {k: [to_tree(e) for e in v] for k, v in trees.items()}
     return expressions | {"imposed": list(ansatz.imposed), "clusterings": steep}
 
@@ -136,7 +136,9 @@ def _ansatz(record: Record, problem: Problem) -> Ansatz:
     fields = {k: SymbolicField(problem.coordinates, tuple(from_tree(t) for t in v)) for k, v in trees.items()}
     imposed = tuple(int(k) for k in record.field["imposed"])
     features = fields["features"] if trees["features"] else None
-    steep = tuple(Clustering(int(k), tuple(c), tuple(w)) for k, c, w in record.field.get("clusterings", []))
+    steep = tuple(
+        Clustering(int(k), tuple(c), tuple(w), period) for k, c, w, period in record.field.get("clusterings", [])
+    )
     return Ansatz(fields["lift"], fields["factor"], imposed, features, steep)
 
 

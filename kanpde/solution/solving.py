@@ -20,7 +20,7 @@ from kanpde.network import Network, Trainable, restarted
 from kanpde.plan import Ladder, Stage, check_weights, default_network, fitted
 from kanpde.problem import Problem
 from kanpde.residuals import MEMORY
-from kanpde.start import rescued
+from kanpde.start import CoarseStart
 from kanpde.solution.files import load, progress_of, saved, solution_of
 from kanpde.solution.solution import Solution
 from kanpde.training import Progress, Row, Run, Wishes
@@ -85,7 +85,7 @@ def solve(
     wishes = Wishes(rtol, seed, max_seconds, weights, memory=memory)
     run = Run(problem, ansatz, chosen, wishes, start, _announcer(progress, callback), started=started)
     if network is None and stages is None and earlier is None and initial_guess is None:
-        run.rescue = lambda: rescued(problem, ansatz, seed)
+        run.rescue = CoarseStart(problem, ansatz, seed)
     if checkpoint is not None:
         check_writable(checkpoint)
         run.checkpoint = lambda state: _keep(checkpoint, run, state)
@@ -139,7 +139,7 @@ def _candidates(
 ) -> list[Trainable]:
     """The networks that compete at the coarse level: one where there is a guess, else several starts."""
     if guess is not None:
-        return [_on(device, fitted(_module(guess.network), problem, ansatz.features))]
+        return [_on(device, fitted(_module(guess.network), problem, ansatz.features, ansatz.clusterings))]
     chosen = network if network is not None else default_network(problem, seed, ansatz.features)
     first = fitted(chosen, problem, ansatz.features)
     if not isinstance(first, Network) or len(first.layers) == 1:
