@@ -14,19 +14,20 @@ from .conditions import (
 )
 from .fields import Fields, complex_unknown
 from .measurements import Data
-from .problem import Problem
+from .problem import NormalForms, Problem
 from .tree import problem_from_tree, problem_to_tree
 
 __all__ = [
     "CompiledCondition",
     "Condition",
     "Context",
-    "Dirichlet",
     "Data",
+    "Dirichlet",
     "Fields",
     "Initial",
     "Integral",
     "Neumann",
+    "NormalForms",
     "Observations",
     "Periodic",
     "Problem",

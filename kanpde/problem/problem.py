@@ -24,6 +24,14 @@ from .fields import Fields
 from .materials import materials_of
 
 
+@dataclass(frozen=True)
+class NormalForms:
+    """Compiled equations of a problem that was read from a file, with what they were compiled in."""
+
+    operators: tuple[DifferentialOperator, ...]
+    context: Context
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """Equations for unknown functions on a domain, with conditions.
@@ -68,11 +76,13 @@ class Problem:
                 f"the domain is {self.domain!r}; use a domain such as Box({{x: (-1, 1)}}), times Time if needed."
             )
         equations = _listed(self.equations)
-        self._set(equations=equations, unknowns=_unknowns(equations, self.domain))
-        context = Context(self.domain, self.unknowns, materials_of(equations, self.domain))
-        self._set(context=context, operators=self._compiled(equations, context))
+        done = next((e for e in equations if isinstance(e, NormalForms)), None)
+        unknowns = _unknowns(equations if done is None else done.context.unknowns, self.domain)
+        context = done.context if done else Context(self.domain, unknowns, materials_of(equations, self.domain))
+        self._set(equations=equations, unknowns=unknowns, context=context)
+        self._set(operators=done.operators if done else self._compiled(equations, context))
         conditions = [made for c in _listed(self.conditions) for made in context.compile(c)]
-        if not any(c.kind == "interface" for c in conditions):
+        if not done and not any(c.kind == "interface" for c in conditions):
             conditions += interface_conditions(context, equations)
         self._set(exact=self._checked_exact())
         self._set(conditions=(*conditions, *normalisations(context, self.operators, conditions)))

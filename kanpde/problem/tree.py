@@ -1,7 +1,9 @@
 """Problems as plain values, and back, so that the file of a solution holds its problem.
 
 A problem is written in its normal form: expressions as trees over our own function table, the jet and the normal as
-lists, regions as boxes with predicates. Reading calls the constructors of this package and nothing else.
+A problem is written in its normal form: expressions as trees over our own function table, the jet and the normal as
+lists, domains and regions as the constructors that make them. Reading calls the constructors of this package and
+nothing
 """
 
 from __future__ import annotations
@@ -9,16 +11,18 @@ from __future__ import annotations
 import warnings
 from typing import Any, cast
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..domain import Box, BoxPiece, Domain, ParameterRange, Product, Region, Time
-from ..domain.box import Interval
+from ..domain.tree import domain_from_tree, domain_to_tree, region_from_tree, region_to_tree
 from ..errors import ProblemError, ProblemWarning
 from ..expression import from_tree, to_tree
 from ..operator import DifferentialOperator, JetVariable, Scope, operator_of
-from .conditions import CompiledCondition
-from .problem import Problem
+from .conditions import CompiledCondition, Context
+from .materials import Materials
+from .measurements import Data
+from .problem import NormalForms, Problem
 
 Plain = dict[str, Any]
 
@@ -32,8 +36,9 @@ def problem_to_tree(problem: Problem) -> Plain:
     exact = problem.exact
     return {
         "name": problem.name,
-        "domain": _write_domain(problem.domain),
+        "domain": domain_to_tree(problem.domain),
         "unknowns": [to_tree(u) for u in problem.unknowns],
+        "materials": [to_tree(predicate) for predicate in problem.layout.materials],
         "equations": [_write_operator(operator) for operator in problem.operators],
         "conditions": [_write_condition(condition) for condition in problem.conditions],
         "exact": None if exact is None else [to_tree(exact[u]) for u in problem.unknowns],
@@ -56,44 +61,19 @@ def problem_from_tree(tree: Any) -> Problem:
 
 
 def _read_problem(tree: Plain) -> Problem:
-    domain = _read_domain(tree["domain"])
+    domain = domain_from_tree(tree["domain"])
     unknowns = tuple(cast(AppliedUndef, from_tree(u)) for u in tree["unknowns"])
-    scope = Scope(domain.coordinates, domain.space, unknowns)
+    predicates = tuple(map(from_tree, tree["materials"]))
+    context = Context(domain, unknowns, Materials(domain, predicates) if predicates else None)
     exact = None if tree["exact"] is None else dict(zip(unknowns, map(from_tree, tree["exact"]), strict=True))
+    operators = tuple(_read_operator(operator, context.scope("the equation")) for operator in tree["equations"])
     return Problem(
         domain=domain,
-        equations=[_read_operator(operator, scope) for operator in tree["equations"]],
-        conditions=[_read_condition(condition, domain, unknowns) for condition in tree["conditions"]],
+        equations=NormalForms(operators, context),
+        conditions=[_read_condition(condition, context) for condition in tree["conditions"]],
         exact=exact,
         name=str(tree["name"]),
     )
-
-
-def _write_domain(domain: Domain) -> Plain:
-    product = domain if isinstance(domain, Product) else Product(domain)
-    if not isinstance(product.factor, Box):
-        raise ProblemError(f"a domain of kind {type(product.factor).__name__} cannot be stored.")
-    time = product.time_interval
-    return {
-        "box": [_write_interval(interval) for interval in product.factor.intervals],
-        "time": None if time is None else _write_interval(time),
-        "ranges": [_write_interval(interval) for interval in product.ranges],
-    }
-
-
-def _write_interval(interval: Interval) -> list[Any]:
-    return [to_tree(interval.symbol), interval.lower, interval.upper]
-
-
-def _read_domain(tree: Plain) -> Domain:
-    domain: Any = Box({cast(sp.Symbol, from_tree(symbol)): (a, b) for symbol, a, b in tree["box"]})
-    kinds = [
-        *([(Time, tree["time"])] if tree["time"] is not None else []),
-        *((ParameterRange, r) for r in tree["ranges"]),
-    ]
-    for kind, (symbol, a, b) in kinds:
-        domain = domain * kind(cast(sp.Symbol, from_tree(symbol)), (a, b))
-    return cast(Domain, domain)
 
 
 def _write_operator(operator: DifferentialOperator) -> Plain:
@@ -126,22 +106,27 @@ def _read_variable(tree: list[Any]) -> JetVariable:
 
 
 def _write_condition(condition: CompiledCondition) -> Plain:
-    target = condition.target
+    target, data = condition.target, condition.data
     return {
         "kind": condition.kind,
         "label": condition.label,
-        "region": _write_region(condition.region),
+        "region": region_to_tree(condition.region),
         "operator": None if condition.operator is None else _write_operator(condition.operator),
         "target": None if target is None else [target.unknown, list(target.derivative)],
         "value": None if condition.value is None else to_tree(condition.value),
         "axis": condition.axis,
+        "data": None if data is None else [_plain(a) for a in (data.points, data.values, data.sigma)],
     }
 
 
-def _read_condition(tree: Plain, domain: Domain, unknowns: tuple[AppliedUndef, ...]) -> CompiledCondition:
-    region = _read_region(tree["region"], domain)
+def _plain(values: np.ndarray | float | None) -> Any:
+    return values.tolist() if isinstance(values, np.ndarray) else values
+
+
+def _read_condition(tree: Plain, context: Context) -> CompiledCondition:
+    region = region_from_tree(tree["region"], context.domain)
     on_boundary = all(piece.normal is not None for piece in region.pieces())
-    scope = Scope(domain.coordinates, domain.space, unknowns, on_boundary, str(tree["label"]))
+    scope = context.scope(str(tree["label"]), on_boundary)
     return CompiledCondition(
         kind=str(tree["kind"]),
         region=region,
@@ -150,26 +135,13 @@ def _read_condition(tree: Plain, domain: Domain, unknowns: tuple[AppliedUndef, .
         target=None if tree["target"] is None else _read_variable(tree["target"]),
         value=None if tree["value"] is None else cast(sp.Expr, from_tree(tree["value"])),
         axis=None if tree["axis"] is None else int(tree["axis"]),
+        data=None if tree["data"] is None else _read_data(tree["data"], context.domain.dimension),
     )
 
 
-def _write_region(region: Region) -> Plain:
-    return {
-        "name": region.name,
-        "parts": [[*_write_piece(piece), to_tree(predicate)] for piece, predicate in region.parts],
-    }
-
-
-def _write_piece(piece: BoxPiece) -> list[Any]:
-    normal = None if piece.normal is None else list(piece.normal)
-    return [list(piece.lower), list(piece.upper), normal, to_tree(piece.predicate)]
-
-
-def _read_region(tree: Plain, domain: Domain) -> Region:
-    parts = tuple((_read_piece(piece, domain), from_tree(predicate)) for *piece, predicate in tree["parts"])
-    return Region(domain, parts, str(tree["name"]))
-
-
-def _read_piece(tree: list[Any], domain: Domain) -> BoxPiece:
-    lower, upper, normal = (None if values is None else tuple(map(float, values)) for values in tree[:3])
-    return BoxPiece(domain.coordinates, cast(Any, lower), cast(Any, upper), normal, from_tree(tree[3]))
+def _read_data(tree: list[Any], dimension: int) -> Data:
+    points, values = np.array(tree[0], dtype=float).reshape(-1, dimension), np.array(tree[1], dtype=float)
+    sigma = np.array(tree[2], dtype=float) if isinstance(tree[2], list) else tree[2]
+    if values.shape != (len(points),) or (isinstance(sigma, np.ndarray) and sigma.shape != values.shape):
+        raise ValueError("measurements of different lengths")
+    return Data(points, values, sigma if sigma is None or isinstance(sigma, np.ndarray) else float(sigma))
