@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
 
 from .crossings import crossings
 from .curves import Arc, Curve, Segment, distance
+from .outline import near
 
 
 def implicit_of(curve: Curve, curves: Sequence[Curve], space: Sequence[sp.Symbol], box: np.ndarray) -> sp.Expr | None:
@@ -21,23 +23,29 @@ def implicit_of(curve: Curve, curves: Sequence[Curve], space: Sequence[sp.Symbol
         box: around the outline, (2, 2).
     """
     scale = float(max(np.ptp(box, axis=1).max(), np.abs(box).max()))
+    boxes, middles = _summary(tuple(curves))
+    if not _one_sided(curve, middles, 1e-9 * scale):
+        return None
     carrier = _carrier(curve, box)
-    for other in curves:
+    for other in (curves[j] for j in near(carrier.bounds, boxes, 1e-9 * scale)):
         cuts = crossings(carrier, other, 1e-9 * scale)
         points = carrier.at(np.array(cuts)) if cuts else np.zeros((0, 2))
         if np.any(distance(curve, points) > 1e-6 * scale):
             return None
-        # A tangent line or circle touches without crossing an end.
-        if other is not curve and isinstance(other, type(curve)) and other.same_carrier(curve, 1e-8 * scale):
+        # Another part of the same carrier, which meets no end of this one.
+        if other is not curve and other.same_carrier(curve, 1e-8 * scale):
             return None
-    if not _one_sided(curve, curves, 1e-9 * scale):
-        return None
     return _line(curve, space, box) if isinstance(curve, Segment) else _ellipse(curve, space, box)
 
 
-def _one_sided(curve: Curve, curves: Sequence[Curve], tolerance: float) -> bool:
+@lru_cache(maxsize=16)
+def _summary(curves: tuple[Curve, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes around curves (n, 2, 2), and a point of each (n, 2)."""
+    return np.array([curve.bounds for curve in curves]), np.concatenate([curve.at(0.5) for curve in curves])
+
+
+def _one_sided(curve: Curve, middles: np.ndarray, tolerance: float) -> bool:
     """Whether all of the outline is on the body's side of a carrier: then the rest of the carrier is outside, too."""
-    middles = np.concatenate([other.at(0.5) for other in curves])
     if isinstance(curve, Segment):
         inward = np.array([-curve.vector[1], curve.vector[0]]) / curve.length
         return bool(np.all((middles - np.array(curve.start)) @ inward >= -tolerance))

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .bodies import Body, leaves, length_scale
+from .bodies import Body, Composed, leaves, length_scale
 from .crossings import crossings
 from .curves import Arc, Curve, Segment, distance, normals
 
@@ -24,14 +24,24 @@ def outline(body: Body) -> tuple[Curve, ...]:
     """Return the boundary of a body of the plane, with the body on the left of each curve."""
     scale = length_scale(body)
     curves = [curve for leaf in leaves(body) for curve in leaf.curves]
-    parts = [(i, part) for i, curve in enumerate(curves) for part in _cut(curve, i, curves, TOUCH * scale)]
+    if not isinstance(body, Composed):
+        return tuple(curves)
+    boxes = np.array([curve.bounds for curve in curves])
+    parts = [(i, part) for i, curve in enumerate(curves) for part in _cut(curve, i, curves, boxes, TOUCH * scale)]
     kept = _oriented(body, parts, STEP * scale)
-    alone = [part for i, part in kept if not _repeats(part, curves[:i], TOUCH * scale)]
+    alone = [part for i, part in kept if not _repeats(part, curves[:i], boxes[:i], TOUCH * scale)]
     return tuple(joined(alone, 10 * TOUCH * scale))
 
 
-def _cut(curve: Curve, i: int, curves: Sequence[Curve], tolerance: float) -> list[Curve]:
-    cuts = [s for j, other in enumerate(curves) if j != i for s in crossings(curve, other, tolerance)]
+def near(box: np.ndarray, boxes: np.ndarray, tolerance: float) -> list[int]:
+    """Which boxes (n, 2, 2) touch a box (2, 2)."""
+    apart = (boxes[:, :, 0] > box[:, 1] + tolerance) | (boxes[:, :, 1] < box[:, 0] - tolerance)
+    return np.flatnonzero(~apart.any(axis=1)).tolist()
+
+
+def _cut(curve: Curve, i: int, curves: Sequence[Curve], boxes: np.ndarray, tolerance: float) -> list[Curve]:
+    others = [j for j in near(boxes[i], boxes, tolerance) if j != i]
+    cuts = [s for j in others for s in crossings(curve, curves[j], tolerance)]
     return split(curve, cuts, tolerance)
 
 
@@ -57,27 +67,40 @@ def _oriented(body: Body, parts: Sequence[tuple[int, Curve]], step: float) -> li
     return [entry for entry, keep in zip(turned, left != right, strict=True) if keep]
 
 
-def _repeats(part: Curve, earlier: Sequence[Curve], tolerance: float) -> bool:
+def _repeats(part: Curve, earlier: Sequence[Curve], boxes: np.ndarray, tolerance: float) -> bool:
     """Whether an earlier curve runs along the part."""
-    return any(c.same_carrier(part, 10 * tolerance) and distance(c, part.at(0.5))[0] <= 10 * tolerance for c in earlier)
+    middle = part.at(0.5)
+    close = [earlier[j] for j in near(np.repeat(middle.T, 2, axis=1), boxes, 10 * tolerance)]
+    return any(c.same_carrier(part, 10 * tolerance) and distance(c, middle)[0] <= 10 * tolerance for c in close)
 
 
 def joined(curves: Sequence[Curve], tolerance: float) -> list[Curve]:
     """Join curves of one carrier that follow each other in the same direction."""
-    result = list(curves)
+    result: list[Curve | None] = list(curves)
+    starts = np.array([curve.at(0.0)[0] for curve in curves]).reshape(-1, 2)
     for i in range(len(result)):
-        merged = True
-        while merged:
-            merged = False
-            for j in range(len(result)):
-                link = _linked(result[i], result[j], tolerance) if i != j and result[j] and result[i] else None
-                if link is not None:
-                    result[i], result[j], merged = link, None, True  # type: ignore[call-overload]
+        following: int | None = i
+        while following is not None:
+            following = _follower(result, i, starts, tolerance)
+            if following is not None:
+                result[i], result[following] = _linked(result[i], result[following], tolerance), None
     return [curve for curve in result if curve is not None]
 
 
-def _linked(first: Curve, second: Curve, tolerance: float) -> Curve | None:
+def _follower(curves: Sequence[Curve | None], i: int, starts: np.ndarray, tolerance: float) -> int | None:
+    """The curve that carries on where curve i ends."""
+    own = curves[i]
+    if own is None:
+        return None
+    away = np.linalg.norm(starts - own.at(1.0)[0], axis=1)
+    found = [j for j in np.flatnonzero(away <= tolerance).tolist() if j != i and curves[j] is not None]
+    return next((j for j in found if _linked(own, curves[j], tolerance) is not None), None)
+
+
+def _linked(first: Curve | None, second: Curve | None, tolerance: float) -> Curve | None:
     """The two as one curve, None where they are not."""
+    if first is None or second is None:
+        return None
     if np.linalg.norm(first.at(1.0) - second.at(0.0)) > tolerance or not first.same_carrier(second, tolerance):
         return None
     if first.tangent(1.0)[0] @ second.tangent(0.0)[0] < 0.5:
