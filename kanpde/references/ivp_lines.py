@@ -88,10 +88,12 @@ class Lines:
     @cached_property
     def held(self) -> tuple[Held, ...]:
         """The conditions in space at the nodes where they are imposed."""
-        start = float(self.problem.domain.bounds[self.position, 0])
-        slab = Grid((*self.grid.axes, StageAxis(start, 1.0, 1)))
+        first, last = map(float, self.problem.domain.bounds[self.position])
+        slab = layout(self.problem, Grid((*self.grid.axes, StageAxis(first, last - first, 1))))
+        if not slab.steady:
+            raise ProblemError(f"{self.problem.name} has a condition at some times only; solve it with reference().")
         result = []
-        for rows in layout(self.problem, slab).blocks:
+        for rows in slab.blocks:
             if rows.rank == EQUATION:
                 continue
             unknown = int(rows.rows[0]) // self.grid.size
