@@ -184,7 +184,7 @@ def _structured(bounds: Array, h: float, cuts: dict[int, list[float]]) -> TriMes
 
 
 def _line(lower: float, upper: float, h: float, cuts: Sequence[float]) -> Array:
-    ends = [lower, *(c for c in sorted(cuts) if lower < c < upper), upper]
+    ends = [lower, *(c for c in sorted(set(cuts)) if lower < c < upper), upper]
     parts = [np.linspace(a, b, max(1, int(np.ceil((b - a) / h - 1e-9))) + 1)[:-1] for a, b in itertools.pairwise(ends)]
     return np.concatenate([*parts, [upper]])
 

@@ -155,6 +155,39 @@ def test_complex_helmholtz_with_an_impedance() -> None:
     assert rate(errors(problem, 0.12, 2, 2)) == pytest.approx(3, abs=0.4)
 
 
+# ---- materials
+
+
+@pytest.mark.parametrize(("degree", "order"), [(2, 3), (3, 4)])
+def test_a_disk_in_a_disk_of_another_material(degree: int, order: int) -> None:
+    inner, outer, radius = 5, 1, sp.Rational(1, 2)
+    a, b, c = sp.symbols("a b c")
+    matching = [a * radius - b * radius - c / radius, inner * a - outer * (b - c / radius**2), b + c - 1]
+    s = sp.solve(matching, [a, b, c])
+    inside = x**2 + y**2 < radius**2
+    exact = sp.Piecewise((s[a] * x, inside), (s[b] * x + s[c] * x / (x**2 + y**2), True))
+    coefficient = sp.Piecewise((inner, inside), (outer, True))
+    disk = kp.Disk((x, y), (0, 0), 1.0)
+    problem = Problem(disk, sp.Eq(kp.divergence(coefficient * kp.gradient(u)), 0), kp.Dirichlet(u, x), exact={u: exact})
+    found = errors(problem, 0.12, degree, 2)
+    assert found[-1] < 1e-4
+    assert rate(found) == pytest.approx(order, abs=0.5)
+
+
+def test_conduction_through_copper_and_glass_is_exact() -> None:
+    box, copper, glass = kp.Box({x: (0, 1), y: (0, 1)}), 400, sp.Rational(138, 100)
+    resistance = sp.Rational(3, 10) / copper + sp.Rational(7, 10) / glass
+    exact = sp.Piecewise((1 - x / copper / resistance, x < 0.3), ((1 - x) / glass / resistance, True))
+    conductivity = sp.Piecewise((copper, x < 0.3), (glass, True))
+    conditions = [
+        kp.Dirichlet(u, 1, on=box.lower(x)),
+        kp.Dirichlet(u, 0, on=box.upper(x)),
+        kp.Neumann(u, 0, on=box.lower(y) | box.upper(y)),
+    ]
+    problem = Problem(box, sp.Eq(kp.divergence(conductivity * kp.gradient(u)), 0), conditions, exact={u: exact})
+    assert errors(problem, 0.2, 2, 1)[0] < 1e-11
+
+
 # ---- systems
 
 
