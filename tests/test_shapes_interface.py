@@ -171,3 +171,34 @@ def test_boxes_may_have_a_factor_for_each_direction() -> None:
     lower = SQUARE.lower(x).scaled({x: 2.0, y: 4.0}).pieces()[0]
     assert lower.implicit is not None
     assert float(lower.implicit.subs(x, 0.5)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("domain", "predicate", "measure"),
+    [
+        (SQUARE, x**2 + y**2 < half**2, np.pi / 4),
+        (SQUARE, x**2 + y**2 > half**2, 4 - np.pi / 4),
+        (SQUARE, sp.And(x < y, x > -y), 1.0),
+        (SQUARE * Time(t, (0, 2)), sp.And(x**2 + y**2 < 1, t < 1), np.pi),
+        (DISK, sp.Or(x < 0, y < 0), 0.75 * np.pi),
+        (DISK, x < 5, np.pi),
+        (CUBE, x**2 + y**2 + z**2 > 1, 8 - 4 / 3 * np.pi),
+        (BALL, sp.And(x < 0, y < 0), np.pi / 3),
+        (Box({x: (0, 2), y: (0, 1)}) | Box({x: (0, 1), y: (0, 2)}), x > y, 1.5),
+    ],
+    ids=str,
+)
+def test_materials_have_exact_regions(domain: Domain, predicate: sp.Basic, measure: float) -> None:
+    region = domain.interior.where(predicate)
+    assert region.measure == pytest.approx(measure, rel=1e-10)
+    points = collocate(region, 500, "gauss")
+    assert points.weights.sum() == pytest.approx(measure, rel=1e-6)
+    assert domain.contains(points.x).all()
+    rest = domain.interior - region
+    assert rest.measure + region.measure == pytest.approx(domain.measure, rel=1e-8)
+
+
+def test_other_predicates_mask() -> None:
+    region = SQUARE.interior.where(sp.sin(x) > y)
+    assert region.measure == pytest.approx(2.0, rel=5e-3)
+    assert np.all(np.sin(collocate(region, 100).x[:, 0]) > collocate(region, 100).x[:, 1])

@@ -6,12 +6,14 @@ import abc
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import sympy as sp
 
 from ..errors import ProblemError
 from ..expression import as_expression, constant_value
+from .masked import sharpened
 from .piece import BoxPiece, Piece, halton
 from .predicate import checked_predicate
 from .similarity import Similarity
@@ -238,7 +240,12 @@ class Region:
 
     def pieces(self) -> tuple[Piece, ...]:
         """Return the pieces, cut to where the predicates hold; empty if nothing is selected."""
-        return tuple(cut for piece, predicate in self.parts for cut in piece.cut(predicate))
+        return self._pieces
+
+    @cached_property
+    def _pieces(self) -> tuple[Piece, ...]:
+        cuts = [cut for piece, predicate in self.parts for cut in piece.cut(predicate)]
+        return tuple(part for cut in cuts for part in sharpened(cut, len(self.domain.space)))
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return (n,) bool: which of the points (n, d) lie in the region, up to rounding."""

@@ -11,11 +11,12 @@ import numpy as np
 import sympy as sp
 
 from ..errors import ProblemError
-from ..expression import Program, as_expression, constant_value, to_tree
-from .bodies import DIFFERENCE, INTERSECTION, BallBody, Body, Composed, EllipseBody, PolygonBody, length_scale
+from ..expression import Program, as_expression, to_tree
+from .bodies import DIFFERENCE, INTERSECTION, Composed, length_scale
 from .composition import piece_of_curve
+from .conics import ball_of, conic_of, coordinate_of
 from .core import Domain, Region
-from .curves import Curve, Segment, normals
+from .curves import normals
 from .faces import flat_piece
 from .marching import Function, gradient, level_simplices, projected
 from .outline import outline
@@ -179,7 +180,7 @@ def _points(domain: Domain, g: sp.Expr) -> list[Piece]:
 
 def _exact(domain: Domain, g: sp.Expr, factor: sp.Expr) -> list[Piece] | None:
     """The zero set of one factor as exact pieces; None where it is not of a known form."""
-    flat = _coordinate(factor, domain.space)
+    flat = coordinate_of(factor, domain.space)
     if flat is not None and domain.is_box:
         return _across_box(domain, g, *flat)
     if not isinstance(domain, Shape):
@@ -191,17 +192,6 @@ def _exact(domain: Domain, g: sp.Expr, factor: sp.Expr) -> list[Piece] | None:
     if flat is not None:
         return _across_solid(domain, g, *flat)
     return _sphere(domain, g, factor)
-
-
-def _coordinate(factor: sp.Expr, space: Sequence[sp.Symbol]) -> tuple[int, float] | None:
-    """The axis and the value, where a factor is linear in one coordinate and free of the others."""
-    if len(factor.free_symbols) != 1:
-        return None
-    (symbol,) = factor.free_symbols
-    if not factor.is_polynomial(symbol) or sp.degree(factor, symbol) != 1:
-        return None
-    value = -factor.coeff(symbol, 0) / factor.coeff(symbol, 1)
-    return space.index(symbol), float(constant_value(value))
 
 
 def _sign(domain: Domain, g: sp.Expr, point: np.ndarray, direction: np.ndarray) -> float:
@@ -225,10 +215,10 @@ def _across_box(domain: Domain, g: sp.Expr, axis: int, value: float) -> list[Pie
 
 
 def _in_plane(domain: Shape, g: sp.Expr, factor: sp.Expr) -> list[Piece] | None:
-    half = _half(factor, domain.space, domain.bounds)
-    if half is None:
+    own = conic_of(factor, domain.space, domain.bounds)
+    if own is None:
         return None
-    carrier, own = half
+    carrier = own.curves[0]
     pieces: list[Piece] = []
     for curve in outline(Composed(INTERSECTION, (domain.body, own))):
         on = curve.same_carrier(carrier, TOLERANCE * length_scale(domain.body))
@@ -239,51 +229,6 @@ def _in_plane(domain: Shape, g: sp.Expr, factor: sp.Expr) -> list[Piece] | None:
             turned = curve if _sign(domain, g, middle, aside) > 0 else curve.part(1.0, 0.0)
             pieces.append(piece_of_curve(domain.space, turned))
     return pieces
-
-
-def _half(factor: sp.Expr, space: Sequence[sp.Symbol], box: np.ndarray) -> tuple[Curve, Body] | None:
-    """A line or an ellipse, and the body on one side of it as far as the box reaches."""
-    if not factor.is_polynomial(*space) or sp.Poly(factor, *space).total_degree() > 2:
-        return None
-    poly = sp.Poly(factor, *space)
-    c = {m: float(constant_value(v)) for m, v in poly.terms()}
-    form = np.array([[c.get((2, 0), 0.0), c.get((1, 1), 0.0) / 2], [c.get((1, 1), 0.0) / 2, c.get((0, 2), 0.0)]])
-    linear, constant = np.array([c.get((1, 0), 0.0), c.get((0, 1), 0.0)]), c.get((0, 0), 0.0)
-    if not form.any():
-        return _line(linear, constant, box)
-    values, vectors = np.linalg.eigh(form)
-    if values[0] * values[1] <= 0:
-        return None
-    center = -0.5 * np.linalg.solve(form, linear)
-    level = center @ form @ center - constant
-    squares = level / values
-    if np.any(squares <= 0):
-        return None
-    circular = abs(values[1] - values[0]) <= 1e-14 * abs(values).max()
-    axes = (float(np.sqrt(squares[0])),) * 2 if circular else tuple(np.sqrt(squares).tolist())
-    angle = 0.0 if circular else float(np.arctan2(vectors[1, 0], vectors[0, 0]))
-    place = (float(center[0]), float(center[1]))
-    body = EllipseBody(place, (axes[0], axes[1]), angle)
-    return body.curves[0], body
-
-
-def _line(linear: np.ndarray, constant: float, box: np.ndarray) -> tuple[Curve, Body]:
-    size = np.linalg.norm(linear)
-    normal = linear / size
-    along = np.array([-normal[1], normal[0]])
-    middle = box.mean(axis=1)
-    foot = middle - normal * (normal @ middle + constant / size)
-    reach = 2 * float(np.linalg.norm(np.ptp(box, axis=1)) + np.linalg.norm(foot - middle))
-    corners = [
-        foot - reach * along,
-        foot + reach * along,
-        foot + reach * (along - normal),
-        foot - reach * (along + normal),
-    ]
-    loop = [(float(p[0]), float(p[1])) for p in corners]
-    # Counter-clockwise: the half plane below lies on the left of a line that runs against `along`.
-    body = PolygonBody((tuple(reversed(loop)),))
-    return Segment(loop[0], loop[1]), body
 
 
 def _across_solid(domain: Shape, g: sp.Expr, axis: int, value: float) -> list[Piece]:
@@ -298,20 +243,9 @@ def _across_solid(domain: Shape, g: sp.Expr, axis: int, value: float) -> list[Pi
 
 
 def _sphere(domain: Shape, g: sp.Expr, factor: sp.Expr) -> list[Piece] | None:
-    if not factor.is_polynomial(*domain.space) or sp.Poly(factor, *domain.space).total_degree() != 2:
+    ball = ball_of(factor, domain.space)
+    if ball is None:
         return None
-    c = {m: float(constant_value(v)) for m, v in sp.Poly(factor, *domain.space).terms()}
-    squares = [c.pop(tuple(2 * int(i == k) for i in range(3)), 0.0) for k in range(3)]
-    linear = np.array([c.pop(tuple(int(i == k) for i in range(3)), 0.0) for k in range(3)])
-    constant = c.pop((0, 0, 0), 0.0)
-    if c or squares[0] == 0 or squares[0] != squares[1] or squares[0] != squares[2]:
-        return None
-    center = -linear / (2 * squares[0])
-    square = float(center @ center - constant / squares[0])
-    if square <= 0:
-        return None
-    x, y, z = center.tolist()
-    ball = BallBody((x, y, z), float(np.sqrt(square)))
     patch = RoundPatch(ball, Composed(INTERSECTION, (domain.body, ball)))
     points = patch.points(halton(N_MEASURE, 2))
     points = points[patch.contains(points) & (domain.body.level(points) < 0)]

@@ -11,13 +11,14 @@ import numpy as np
 import sympy as sp
 
 from ..expression import Program
-from .bodies import INTERSECTION, Body, BoxBody, Composed, EllipseBody
+from .bodies import INTERSECTION, Body, Composed, EllipseBody
 from .closure import contains
+from .conics import predicate_body
 from .crossings import crossings
 from .curves import Curve, Segment, distance, normals, plain
 from .outline import area, bounds, outline, split
 from .patch import Patch
-from .predicate import comparisons, holds, thresholds
+from .predicate import comparisons, holds
 from .similarity import Similarity
 from .sliced import sliced_rule
 
@@ -163,17 +164,14 @@ class AreaPatch:
         return contains(self.body, points)
 
     def cut(self, predicate: sp.Basic, space: Sequence[sp.Symbol]) -> list[tuple[Patch, sp.Basic]]:
-        """Cut exactly by comparisons of single coordinates with constants; leave others to a mask."""
-        cuts = [thresholds(predicate, symbol) for symbol in space]
-        if any(c is None for c in cuts):
+        """Cut exactly by lines and ellipses; leave other predicates to a mask."""
+        own = predicate_body(predicate, space, self.bounds)
+        if own is None:
             return [(self, predicate)]
-        parts: list[tuple[Patch, sp.Basic]] = []
-        for cell in _cells(self.bounds, [c or [] for c in cuts]):
-            if holds(predicate, space, cell.bounds.mean(axis=1)[None])[0]:
-                part = AreaPatch(Composed(INTERSECTION, (self.body, cell)))
-                whole = bool(np.all(cell.bounds == self.bounds))
-                parts += [(self if whole else part, sp.true)] if whole or outline(part.body) else []
-        return parts
+        part = AreaPatch(Composed(INTERSECTION, (self.body, own)))
+        if not outline(part.body):
+            return []
+        return [(self if part.measure >= (1 - 1e-12) * self.measure else part, sp.true)]
 
     def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> AreaPatch:
         """Return the patch in new coordinates."""
@@ -186,12 +184,6 @@ class AreaPatch:
     def rule(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """The sliced Gauss rule."""
         return sliced_rule(outline(self.body), n)
-
-
-def _cells(box: np.ndarray, cuts: Sequence[Sequence[float]]) -> list[BoxBody]:
-    edges = [[a, *(c for c in sorted(own) if a < c < b), b] for (a, b), own in zip(box.tolist(), cuts, strict=True)]
-    (x, y) = edges
-    return [BoxBody((x[i], y[j]), (x[i + 1], y[j + 1])) for i in range(len(x) - 1) for j in range(len(y) - 1)]
 
 
 def concentric(unit: np.ndarray) -> np.ndarray:

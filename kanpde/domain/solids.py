@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from .bodies import BallBody, Body, Composed, CylinderBody, length_scale
+from .bodies import INTERSECTION, BallBody, Body, Composed, CylinderBody, length_scale
 from .closure import contains
+from .conics import predicate_body
 from .curves import Arc
 from .outline import outline
 from .patch import Patch
@@ -292,9 +293,15 @@ class VolumePatch:
         """Which points lie inside or on the boundary."""
         return contains(self.body, points)
 
-    def cut(self, predicate: sp.Basic, space: Sequence[sp.Symbol]) -> list[tuple[Patch, sp.Basic]]:  # noqa: ARG002
-        """Leave predicates to a mask."""
-        return [(self, predicate)]
+    def cut(self, predicate: sp.Basic, space: Sequence[sp.Symbol]) -> list[tuple[Patch, sp.Basic]]:
+        """Cut exactly by planes across an axis and by spheres; leave other predicates to a mask."""
+        own = predicate_body(predicate, space, self.bounds)
+        if own is None:
+            return [(self, predicate)]
+        part = VolumePatch(Composed(INTERSECTION, (self.body, own)))
+        if not len(space_bounds(part.body)):
+            return []
+        return [(self if part.measure >= (1 - 1e-12) * self.measure else part, sp.true)]
 
     def similar(self, similarity: Similarity, space: Sequence[sp.Symbol]) -> VolumePatch:
         """Return the patch in new coordinates."""
