@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from ..domain import BoxPiece, Piece, halton
 from ..errors import ProblemError
@@ -71,8 +72,8 @@ def check_constrained(problem: Statement) -> Iterator[str]:
         if not _has_level(problem, i):
             raise ProblemError(
                 f"{unknown} enters only through its derivatives, so any constant can be added to it; "
-                f"fix its mean or its value somewhere, such as Integral({unknown.func}, 0) or "
-                f"Dirichlet({unknown.func}, 0, on=Point({{{_origin(problem)}}}))."
+                f"fix its mean or its value somewhere, such as Integral({_owner(problem, i).func}, 0) or "
+                f"Dirichlet({_owner(problem, i).func}, 0, on=Point({{{_origin(problem)}}}))."
             )
         if not constrained:
             yield f"no condition mentions {unknown}; that is right only if the other unknowns determine it."
@@ -195,8 +196,15 @@ def _fault(fault: str, cure: str, legitimate: bool) -> str:
 
 
 def _cure(problem: Statement, i: int, side: str = "") -> str:
-    name = problem.fields[i].func
+    name = _owner(problem, i).func
     return f"add Dirichlet, Neumann, Robin or Periodic for {name}{f' on {side}' if side else ''}"
+
+
+def _owner(problem: Statement, i: int) -> AppliedUndef:
+    """The unknown that a field is part of."""
+    layout = problem.layout
+    owners = (u for share in layout.shares for u, part in zip(layout.unknowns, share, strict=True) if i in part)
+    return next(owners)
 
 
 def _origin(problem: Statement) -> str:

@@ -27,7 +27,7 @@ from ..operator import (
 )
 from ..operator.vector import Gradient, Laplacian, NormalDerivative
 from .fields import Fields, is_complex
-from .materials import Materials, conormal, pairs, with_normals
+from .materials import Materials, conormal, pairs
 from .measurements import Data, checked_data
 
 On = Region | Point | None
@@ -433,13 +433,13 @@ def interface_conditions(context: Context, equations: Sequence[object]) -> list[
     if context.cells is None:
         return []
     contexts, space = context.each(), context.domain.space
-    fluxes = [with_normals(conormal(e), space) for e in equations]
+    fluxes = [conormal(e, space) for e in equations]
     kept = [u for u in context.unknowns if _is_continuous(context, u, equations, fluxes)]
     made = []
     for k, m, region in pairs(context.cells):
         sides = (contexts[k], contexts[m])
-        jumps = [(f"[{u}] = 0 at {region.name}", u) for u in kept]
-        jumps += [(f"[{f}] = 0 at {region.name}", f) for f in fluxes if f != 0]
+        jumps = [(f"the jump of {u} at {region.name}", u) for u in kept]
+        jumps += [(f"the jump of flux {i} at {region.name}", f) for i, f in enumerate(fluxes, 1) if f != 0]
         for label, expression in jumps:
             one, two = (c.resolved(expression).xreplace(c.layout.substitution) for c in sides)
             operators = compile_operators(one - two, context.scope(label, on_boundary=True))

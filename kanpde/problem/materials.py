@@ -6,20 +6,21 @@ Where two of them meet, the unknowns and the normal component of each flux are c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
 
-from ..domain import Domain, Region, halton, level_set
+from ..domain import N_MEASURE, Domain, Piece, Region, halton, level_set
 from ..domain.predicate import comparisons, holds
 from ..errors import ProblemError
 from ..expression import Program, as_expression
-from ..operator import dot, normal_derivative
+from ..operator import dot, normal_derivative, split_complex
 from ..operator.vector import Divergence, Laplacian, Normal
 
 N_SAMPLES = 1024
@@ -56,8 +57,25 @@ class Materials:
         return found
 
     def region(self, k: int, region: Region) -> Region:
-        """The part of a region that lies in a material."""
-        return region.where(self.predicates[k])
+        """The part of a region that lies in a material; pieces of the boundary that do so wholly stay what they are."""
+        shares = [self._share(k, piece, when) for piece, when in region.parts]
+        if all(share == 1.0 for share in shares):
+            return region
+        own = [(part, share) for part, share in zip(region.parts, shares, strict=True) if share > 0.0]
+        parts = tuple((p, w if share == 1.0 else sp.And(w, self.predicates[k])) for (p, w), share in own)
+        return replace(region, parts=parts, name=f"{region.name} where {self.predicates[k]}")
+
+    def _share(self, k: int, piece: Piece, when: sp.Basic) -> float:
+        """The part of a piece next to which a material lies; between 0 and 1 for pieces inside, which are cut."""
+        points = piece.points(halton(N_MEASURE if piece.dimension else 1, piece.dimension))
+        if piece.dimension:
+            points = points[piece.contains(points) & holds(when, self.domain.coordinates, points)]
+        normals = piece.normals(points)
+        if normals is None and piece.dimension:
+            return 0.5
+        if normals is not None:
+            points = points - moved(normals, self.domain)
+        return float(np.mean(holds(self.predicates[k], self.domain.coordinates, points))) if len(points) else 0.0
 
     def resolved(self, expression: sp.Basic, k: int) -> sp.Basic:
         """An expression in one material: of a Piecewise that jumps where materials end, the branch that holds there."""
@@ -108,6 +126,15 @@ class Materials:
         return [region] if region.pieces() else []
 
 
+def with_branches(equation: object) -> object:
+    """An equation with the steps inside its divergences written as branches: Heaviside(x), sign(x)."""
+    if not isinstance(equation, sp.Basic):
+        return equation
+    steps = {s for d in equation.atoms(Divergence) for s in d.atoms(sp.Heaviside, sp.sign) if not s.atoms(AppliedUndef)}
+    low = {sp.Heaviside: sp.S.Zero, sp.sign: sp.S.NegativeOne}
+    return equation.xreplace({s: sp.Piecewise((low[s.func], s.args[0] < 0), (1, True)) for s in steps})
+
+
 def materials_of(equations: Sequence[object], domain: Domain) -> Materials | None:
     """The materials of some equations; None where no coefficient inside a divergence jumps.
 
@@ -118,7 +145,7 @@ def materials_of(equations: Sequence[object], domain: Domain) -> Materials | Non
     for piecewise in _coefficients(equations, domain):
         branches = _disjoint(piecewise)
         _check_covered(piecewise, branches, domain)
-        cells = [sp.And(cell, branch) for cell in cells for branch in branches]
+        cells = [_tight(sp.And(cell, branch)) for cell in cells for branch in branches]
     filled = tuple(cell for cell in cells if len(cells) > 1 and domain.interior.where(cell).measure > 0)
     return Materials(domain, filled) if len(filled) > 1 else None
 
@@ -146,7 +173,32 @@ def _of(piecewise: sp.Basic, domain: Domain) -> bool:
 def _disjoint(piecewise: sp.Basic) -> list[sp.Basic]:
     """A predicate for each branch: its condition holds, and none before it."""
     conditions = [condition for _, condition in cast(Any, piecewise.args)]
-    return [sp.And(c, *(sp.Not(before) for before in conditions[:i])) for i, c in enumerate(conditions)]
+    return [_tight(sp.And(c, *(sp.Not(before) for before in conditions[:i]))) for i, c in enumerate(conditions)]
+
+
+def _tight(predicate: sp.Basic) -> sp.Basic:
+    """A conjunction without bounds of a coordinate that another one implies: x >= 2 for x >= 1 and x >= 2."""
+    if not isinstance(predicate, sp.And):
+        return predicate
+    bounds: dict[tuple[sp.Basic, bool], sp.Basic] = {}
+    others = []
+    for part in sorted(predicate.args, key=sp.default_sort_key):
+        relation = cast(Any, part).canonical if isinstance(part, Relational) else part
+        below = isinstance(relation, sp.StrictLessThan | sp.LessThan)
+        if isinstance(relation, Relational) and relation.lhs.is_Symbol and relation.rhs.is_number:
+            known = cast(Any, bounds.get((relation.lhs, below)))
+            if known is None or _implies(relation, known, below):
+                bounds[relation.lhs, below] = relation
+        else:
+            others.append(part)
+    return sp.And(*others, *bounds.values())
+
+
+def _implies(relation: Any, known: Any, below: bool) -> bool:
+    """Whether one bound of a coordinate is at least as tight as another."""
+    if relation.rhs == known.rhs:
+        return isinstance(relation, sp.StrictLessThan | sp.StrictGreaterThan)
+    return bool(relation.rhs < known.rhs) == below
 
 
 def _check_covered(piecewise: sp.Basic, branches: Sequence[sp.Basic], domain: Domain) -> None:
@@ -163,9 +215,15 @@ def jumps(piecewise: sp.Basic, domain: Domain) -> bool:
         return True
     if piecewise.atoms(AppliedUndef):
         return True
-    program = Program.compile([piecewise], domain.coordinates)
+    program = Program.compile(_real_parts(piecewise, domain), domain.coordinates)
     relations = [r for _, condition in cast(Any, piecewise.args) for r in comparisons(condition)]
     return any(_changes(program, level(r), domain) for r in relations)
+
+
+def _real_parts(piecewise: sp.Basic, domain: Domain) -> list[sp.Basic]:
+    """A Piecewise of complex numbers as two of real ones."""
+    branches = [(split_complex(value, domain.coordinates), when) for value, when in cast(Any, piecewise.args)]
+    return [sp.Piecewise(*((parts[k], when) for parts, when in branches)) for k in (0, 1)]
 
 
 def _changes(program: Program, g: sp.Expr, domain: Domain) -> bool:
@@ -173,21 +231,30 @@ def _changes(program: Program, g: sp.Expr, domain: Domain) -> bool:
         region = level_set(domain, g)
     except ProblemError:
         return False
-    size = STEP * float(np.ptp(domain.bounds[: len(domain.space)], axis=1).max())
     for piece in region.pieces():
         points = piece.points(halton(N_TRACE if piece.dimension else 1, piece.dimension))
-        aside = np.zeros_like(points)
-        aside[:, : len(domain.space)] = size * cast(np.ndarray, piece.normals(points))
-        below, above = (program(list((points + s * aside).T), np)[0] for s in (-1, 1))
-        if np.any(np.abs(above - below) > JUMP * np.maximum(np.abs(above), np.abs(below))):
+        aside = moved(cast(np.ndarray, piece.normals(points)), domain)
+        sides = (program(list((points + s * aside).T), np) for s in (-1, 1))
+        pairs = [np.broadcast_arrays(*pair) for pair in zip(*sides, strict=True)]
+        size = np.max(np.abs(pairs), axis=(0, 1))
+        if not all(np.all(np.abs(above - below) <= JUMP * size) for below, above in pairs):
             return True
     return False
+
+
+def moved(normals: np.ndarray, domain: Domain) -> np.ndarray:
+    """A small step (n, d) along normals (n, d_space)."""
+    n_space = len(domain.space)
+    size = STEP * float(np.ptp(domain.bounds[:n_space], axis=1).max())
+    return size * np.pad(normals, ((0, 0), (0, domain.dimension - n_space)))
 
 
 def _sample(region: Region, count: int) -> np.ndarray:
     found = []
     for piece in region.pieces():
         points = piece.points(halton(count, piece.dimension))
+        # What a small piece was measured with hits it at least once.
+        points = points if piece.contains(points).any() else piece.points(halton(N_MEASURE, piece.dimension))
         found.append(points[piece.contains(points)])
     return np.concatenate(found)
 
@@ -214,7 +281,7 @@ def _ratio(first: sp.Expr, second: sp.Expr) -> float | None:
 # ---- fluxes
 
 
-def conormal(equation: object) -> sp.Expr:
+def conormal(equation: object, space: Sequence[sp.Symbol]) -> sp.Expr:
     """The flux of an equation of second order through a surface: n·v for div v, ∂u/∂n for Δu; zero without any.
 
     Raises:
@@ -223,58 +290,37 @@ def conormal(equation: object) -> sp.Expr:
     expression = as_expression(equation)
     if isinstance(expression, sp.Equality):
         expression = expression.lhs - expression.rhs
-    found = [pair for term in sp.Add.make_args(_spread(expression)) for pair in _fluxes(term)]
-    bare = [(factor, flux) for factor, flux in found if not factor.has(sp.Piecewise)]
-    if len(bare) < len(found):
-        if len(found) > 1:
-            raise ProblemError(
-                f"the equation {equation} has several second derivatives, and jumping factors before them; divide by "
-                "the factor, so that it stands inside the divergence or on the other side."
-            )
-        bare = [(sp.S.One, found[0][1])]
-    return sp.Add(*(factor * flux for factor, flux in bare))
+    spread = sp.expand(expression, deep=False, power_base=False, power_exp=False, log=False)
+    found = [pair for term in sp.Add.make_args(spread) for pair in _fluxes(term, space) if pair[1] != 0]
+    if len(found) == 1:
+        # Whatever stands before it, what is inside the only divergence is the flux that is conserved.
+        return found[0][1]
+    if any(factor.has(sp.Piecewise) for factor, _ in found):
+        raise ProblemError(
+            f"the equation {equation} has several second derivatives, and factors before them that jump; divide by the "
+            "factor, so that it stands on the other side."
+        )
+    return sp.Add(*(factor * flux for factor, flux in found))
 
 
-def _spread(expression: sp.Basic) -> sp.Basic:
-    """Products of sums multiplied out, down to the terms."""
-    return sp.expand(expression, deep=False, power_base=False, power_exp=False, log=False)
-
-
-def _fluxes(term: sp.Basic) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+def _fluxes(term: sp.Basic, space: Sequence[sp.Symbol]) -> Iterator[tuple[sp.Expr, sp.Expr]]:
     factors = sp.Mul.make_args(term)
     for k, factor in enumerate(factors):
-        for kind, flux in _CONORMALS.items():
-            if isinstance(factor, kind):
-                rest = sp.Mul(*(f for i, f in enumerate(factors) if i != k))
-                yield rest, flux(factor)
+        rest = sp.Mul(*(f for i, f in enumerate(factors) if i != k))
+        if isinstance(factor, Divergence):
+            yield rest, dot(factor.args[0], Normal())
+        elif isinstance(factor, Laplacian):
+            yield rest, normal_derivative(factor.args[0])
+        elif isinstance(factor, sp.Derivative):
+            yield rest, _of_derivative(factor, space)
 
 
-def _of_derivative(derivative: sp.Basic) -> sp.Expr:
-    """∂_x v gives n_x v, where v holds a derivative of its own."""
-    node = cast(sp.Derivative, derivative)
-    if len(node.variables) < 2 and not node.expr.has(sp.Derivative):
+def _of_derivative(derivative: sp.Derivative, space: Sequence[sp.Symbol]) -> sp.Expr:
+    """∂_x v gives n_x v where v holds a derivative of its own; zero for others and in time."""
+    first, *rest = derivative.variables
+    if first not in space or not (rest or derivative.expr.has(sp.Derivative)):
         return sp.S.Zero
-    first, rest = node.variables[0], node.variables[1:]
-    return _component(first) * (sp.Derivative(node.expr, *rest) if rest else node.expr)
-
-
-def _component(symbol: sp.Symbol) -> sp.Expr:
-    """A stand-in that `with_normals` replaces, for only the problem knows the order of the coordinates."""
-    return sp.Symbol(f"normal along {symbol.name}", real=True)
-
-
-def with_normals(expression: sp.Expr, space: Sequence[sp.Symbol]) -> sp.Expr:
-    """Components of the normal in their place; derivatives by what is not a spatial coordinate have no flux."""
-    rules: dict[sp.Basic, sp.Basic] = {_component(s): Normal()[i] for i, s in enumerate(space)}
-    others = [s for s in expression.free_symbols if str(s).startswith("normal along ") and s not in rules]
-    return cast(sp.Expr, expression.xreplace({**rules, **dict.fromkeys(others, sp.S.Zero)}))
-
-
-_CONORMALS: dict[type, Callable[[Any], sp.Expr]] = {
-    Divergence: lambda d: dot(d.args[0], Normal()),
-    Laplacian: lambda d: normal_derivative(d.args[0]),
-    sp.Derivative: _of_derivative,
-}
+    return Normal()[space.index(first)] * (sp.Derivative(derivative.expr, *rest) if rest else derivative.expr)
 
 
 def pairs(materials: Materials) -> Iterator[tuple[int, int, Region]]:
