@@ -5,7 +5,6 @@ x = x0 + L ξ, u = U û, κ = K κ̂ and F = S F̂, so D^α u = U / L^α D^α û
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from kanpde.domain import Box, BoxPiece, Domain, Interval, Product, Region, halt
 from kanpde.errors import ProblemError
 from kanpde.expression import Parameter
 from kanpde.operator import DifferentialOperator, JetVariable, Scope, operator_of
-from kanpde.problem import CompiledCondition, Problem
+from kanpde.problem import CompiledCondition, NormalForms, Problem
 
 Array = np.ndarray
 
@@ -93,7 +92,7 @@ def needs_scaling(problem: Problem) -> bool:
 
 
 def _is_supported(problem: Problem) -> bool:
-    return not any(c.kind == "interface" for c in problem.conditions) and len(problem.fields) == len(problem.unknowns)
+    return problem.context.cells is None and len(problem.fields) == len(problem.unknowns)
 
 
 def scales_of(problem: Problem) -> Scales:
@@ -127,13 +126,8 @@ def scaled(problem: Problem, scales: Scales) -> Problem:
     conditions = tuple(
         change.condition(c, domain, s) for c, s in zip(problem.conditions, scales.conditions, strict=True)
     )
-    result = copy.copy(problem)
-    for name in ("parameters", "signature", "regions"):
-        result.__dict__.pop(name, None)
-    values = {"domain": domain, "operators": operators, "equations": operators, "conditions": conditions}
-    for name, value in {**values, "exact": change.exact(problem)}.items():
-        object.__setattr__(result, name, value)
-    return result
+    forms = NormalForms(operators, replace(problem.context, domain=domain))
+    return Problem(domain, forms, conditions, change.exact(problem), problem.name)
 
 
 def _power(size: float) -> float:
@@ -351,7 +345,7 @@ class _Change:
         elif condition.value is not None:
             changes["value"] = self.expression(condition.value) / _exact(size)
         if data is not None:
-            sigma = None if data.sigma is None else np.asarray(data.sigma) / size
+            sigma = None if data.sigma is None else data.sigma / size
             points = self.scales.points_in(data.points)
             changes["data"] = replace(data, points=points, values=np.asarray(data.values) / size, sigma=sigma)
         operator = self.operator(condition.operator, size)

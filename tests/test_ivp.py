@@ -293,7 +293,8 @@ def test_unknown_scalars_take_their_initial_values() -> None:
 
     rate = Parameter("rate", initial=0.1)
     exact = sp.exp(-(sp.pi**2) * t / 10) * sp.sin(sp.pi * x)
-    conditions = [kp.Dirichlet(u, 0), kp.Initial(u, sp.sin(sp.pi * x))]
+    measured = kp.Observations(u, np.array([[0.5, 0.5]]), np.array([0.6]), sigma=0.01)
+    conditions = [kp.Dirichlet(u, 0), kp.Initial(u, sp.sin(sp.pi * x)), measured]
     problem = kp.Problem(rod, u.diff(t) - rate * u.diff(x, 2), conditions, exact={u: exact})
     assert with_numbers(problem).parameters == ()
     assert relative_l2(problem, coarse_solution(problem)) < 1e-2

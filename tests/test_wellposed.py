@@ -48,7 +48,7 @@ def with_conditions(domain: Any, equation: sp.Expr, conditions: list[Any]) -> Ba
     well_posed = [kp.Dirichlet(unknown, 0)] + ([kp.Initial(unknown, 0)] if domain.time is not None else [])
     problem = quietly(lambda: kp.Problem(domain, equation, well_posed))
     context = importlib.import_module("kanpde.problem.conditions").Context(domain, problem.unknowns)
-    return Bare(problem, tuple(context.compile(c) for c in conditions))
+    return Bare(problem, tuple(made for c in conditions for made in context.compile(c)))
 
 
 def messages(check: Callable[[Any], Iterator[str]], statement: Any) -> list[str]:

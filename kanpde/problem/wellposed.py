@@ -85,7 +85,7 @@ def check_compatible(problem: Statement) -> Iterator[str]:
     """∫ f + ∮ g = 0 where an operator in divergence form has fluxes all around: else there is no solution."""
     if problem.domain.time is not None or problem.domain.parameters or problem.parameters:
         return
-    if len(problem.operators) != 1 or len(problem.unknowns) != 1:
+    if len(problem.operators) != 1 or len(problem.fields) != 1:
         return
     operator = problem.operators[0]
     factor = _laplace_factor(problem, operator)
@@ -97,7 +97,7 @@ def check_compatible(problem: Statement) -> Iterator[str]:
     around = sum(_flux(c) for c in fluxes)
     size = _integral(problem, sp.Abs(operator.source)) / abs(factor) + sum(_flux(c, True) for c in fluxes)
     if abs(inside - around) > BALANCE * size:
-        u = problem.unknowns[0].func
+        u = problem.fields[0].func
         raise ProblemError(
             f"the fluxes do not balance the source: the integral of the Laplacian of {u} over the domain is"
             f" {inside:.6g}, that of its normal derivative over the boundary {around:.6g}; the two must agree, so"
@@ -118,7 +118,7 @@ def check_identifiable(problem: Statement) -> Iterator[str]:
         reached |= {u for c in held for u in c.unknowns}
         reached = _coupled(problem, reached)
         if not any(c.unknowns & reached for c in observed):
-            names = ", ".join(sorted(str(problem.unknowns[u]) for c in observed for u in c.unknowns)) or "none"
+            names = ", ".join(sorted(str(problem.fields[u]) for c in observed for u in c.unknowns)) or "none"
             raise ProblemError(
                 f"the observations ({names}) do not depend on {parameter}; observe an unknown of the equation that has"
                 f" it, or give {parameter} a value."
@@ -198,7 +198,7 @@ def _check_meeting(problem: Statement, first: Prescribed, second: Prescribed) ->
     if gap[at] <= SAME * _size(first, second, points):
         return
     a, b = (float(p.values(points[at : at + 1])[0]) for p in (first, second))
-    u = problem.unknowns[first.unknown]
+    u = problem.fields[first.unknown]
     yield (
         f"{u} is {a:.6g} by {first.condition.label} and {b:.6g} by {second.condition.label} at"
         f" {_place(problem, points[at])}, where the two meet: the solution jumps there and errors stay large near it;"
