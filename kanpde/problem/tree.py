@@ -1,9 +1,8 @@
 """Problems as plain values, and back, so that the file of a solution holds its problem.
 
 A problem is written in its normal form: expressions as trees over our own function table, the jet and the normal as
-A problem is written in its normal form: expressions as trees over our own function table, the jet and the normal as
 lists, domains and regions as the constructors that make them. Reading calls the constructors of this package and
-nothing
+nothing else.
 """
 
 from __future__ import annotations
