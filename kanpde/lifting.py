@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from kanpde.domain.piece import BoxPiece, halton
-from kanpde.expression import Program
+from kanpde.expression import Program, derivative_order
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.walls import impose_on_shape
@@ -68,6 +68,8 @@ def _usable(problem: Problem, unknown: int) -> list[_Datum]:
     data: list[_Datum] = []
     for k, condition in enumerate(problem.conditions):
         if condition.target is not None and condition.target.unknown == unknown and condition.value is not None:
+            if derivative_order(condition.value) < max(o.order_of(unknown) for o in problem.operators):
+                continue
             found = [_datum(problem, k, condition, piece) for piece in condition.region.pieces()]
             data += [d for d in found if d is not None] if None not in found else []
     seen: dict[tuple[int, bool, int], _Datum] = {}

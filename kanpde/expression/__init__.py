@@ -1,7 +1,7 @@
 """SymPy expressions as programs over our own function table and as JSON-able trees; no eval, no sympify."""
 
 from .functions import Array
-from .known import Given, Tabulated
+from .known import Given, KnownFunction, Tabulated, derivative_order, with_code
 from .program import BoundProgram, Program, constant_value
 from .tree import as_expression, from_tree, to_tree
 from .unknowns import Eigenvalue, Parameter, UnknownField, UnknownFieldFunction
@@ -11,6 +11,7 @@ __all__ = [
     "BoundProgram",
     "Eigenvalue",
     "Given",
+    "KnownFunction",
     "Parameter",
     "Program",
     "Tabulated",
@@ -18,6 +19,8 @@ __all__ = [
     "UnknownFieldFunction",
     "as_expression",
     "constant_value",
+    "derivative_order",
     "from_tree",
     "to_tree",
+    "with_code",
 ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +42,13 @@ class Code:
     def label(self) -> str:
         """How texts name it: q, re q or im q."""
         return f"{self.part} {self.name}".lstrip()
+
+    @property
+    def order(self) -> int:
+        """All derivatives up to this order are given."""
+        count = len(next(iter(self.derivatives), ()))
+        given = Counter(sum(orders) for orders in self.derivatives)
+        return next(k for k in itertools.count() if given[k + 1] < max(math.comb(count + k, k + 1), 1))
 
     @cached_property
     def digest(self) -> str:
@@ -105,6 +115,8 @@ class StoredCode:
     name: str
     digest: str
     part: str
+
+    order = 0
 
     @property
     def label(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, cast
@@ -13,7 +14,7 @@ from sympy.core.function import FunctionClass
 
 from ..errors import ProblemError
 from .functions import Array, Backend, through_numpy
-from .given import PARTS, StoredCode, checked_code
+from .given import PARTS, Code, StoredCode, checked_code
 from .tabulated import DEGREE, checked_table, unpacked_table
 
 MultiIndex = tuple[int, ...]
@@ -37,6 +38,10 @@ class Source(Protocol):
     @property
     def plain(self) -> list[Any]:
         """What a tree holds of it."""
+
+    @property
+    def order(self) -> int:
+        """How many derivatives can be evaluated."""
 
     def evaluate(self, orders: MultiIndex, points: Sequence[np.ndarray]) -> np.ndarray:
         """Return a derivative at points, one array (n,) a coordinate, as (n,)."""
@@ -219,6 +224,24 @@ def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         raise ProblemError(f'a known field needs a name, such as Given("q", f); {name!r} is none.')
     return name
+
+
+def derivative_order(expression: sp.Basic) -> float:
+    """Return how many derivatives of an expression can be evaluated: infinity, but for the known fields in it."""
+    found = expression.atoms(KnownFunction)
+    return min((f.func.known.source.order - sum(f.func.known.orders) for f in found), default=math.inf)
+
+
+def with_code(expression: sp.Basic, others: Iterable[sp.Basic]) -> sp.Basic:
+    """Return an expression from a file with the callables of other expressions wherever it had the same ones."""
+    functions = {f.func.known for other in others for f in other.atoms(KnownFunction)}
+    sources = {(k.source.label, k.source.digest): k.source for k in functions if isinstance(k.source, Code)}
+
+    def evaluable(function: Any) -> Any:
+        source = sources.get((function.known.source.label, function.known.source.digest), function.known.source)
+        return known_class(Known(source, function.known.orders))(*function.args)
+
+    return expression.replace(lambda e: isinstance(e, KnownFunction), evaluable)
 
 
 def known_plain(function: KnownFunction) -> list[Any]:

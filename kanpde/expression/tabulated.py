@@ -56,6 +56,11 @@ class Table:
         """The degree along each axis: odd where the nodes suffice, for those splines have natural knots."""
         return tuple(_degree(self.degree, len(nodes)) for nodes in self.axes)
 
+    @property
+    def order(self) -> int:
+        """How many derivatives the spline has along every axis, the last of them in steps."""
+        return min(self.degrees)
+
     @cached_property
     def spline(self) -> Any:
         """The tensor product spline."""

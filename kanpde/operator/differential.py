@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..expression import Array, Parameter, Program, to_tree
+from ..expression import Array, KnownFunction, Parameter, Program, to_tree
 
 MultiIndex = tuple[int, ...]
 
@@ -203,6 +203,9 @@ def simplified(expression: sp.Expr, jet: set[JetSymbol]) -> sp.Expr:
 
 def _looks_constant(expression: sp.Expr) -> bool:
     """Compare the values at a few fixed points; SymPy's own test may search for a very long time."""
+    # Known fields need not be defined outside their domain, where the probes may lie.
+    if expression.has(KnownFunction):
+        return False
     symbols = sorted(expression.free_symbols, key=str)
     probes = np.random.default_rng(0).uniform(0.1, 0.9, (len(symbols), N_PROBES))
     (values,) = Program.compile([expression], symbols)(list(probes), np)
