@@ -21,6 +21,9 @@ def predicate_body(predicate: sp.Basic, space: Sequence[sp.Symbol], box: np.ndar
         some = tuple(part for part in parts if part is not None)
         operation = INTERSECTION if isinstance(predicate, sp.And) else UNION
         return Composed(operation, some) if len(some) == len(parts) else None
+    if isinstance(predicate, sp.Not):
+        negated = sp.to_nnf(predicate, simplify=False)
+        return None if isinstance(negated, sp.Not) else predicate_body(negated, space, box)
     if isinstance(predicate, LESS):
         return _below(sp.expand(predicate.args[0] - predicate.args[1]), space, box)
     if isinstance(predicate, GREATER):
