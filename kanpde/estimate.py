@@ -60,6 +60,14 @@ class TrainedField:
         return self.ansatz.frame(x, derivatives).constrain(sweep.output).cpu().numpy()
 
 
+class Evaluated(Protocol):
+    """What has values: a trained field, in any units."""
+
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """The fields of the problem at points (n, d): (n, m)."""
+        ...
+
+
 def _slices(points: np.ndarray) -> list[np.ndarray]:
     return [points[start : start + CHUNK] for start in range(0, len(points), CHUNK)]
 
@@ -175,7 +183,7 @@ def quadrature_by_sampling(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return bounds[:, 0] + unit * width, np.full(SCATTERED, np.prod(width) / SCATTERED)
 
 
-def relative_l2(problem: Problem, field: TrainedField) -> float | None:
+def relative_l2(problem: Problem, field: Evaluated) -> float | None:
     """sqrt(Σ_c ∫|u_c − e_c|² / Σ_c ∫|e_c|²) by quadrature on points that training never used; None without exact."""
     if problem.exact is None:
         return None

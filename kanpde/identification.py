@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from kanpde.estimate import TrainedField
 from kanpde.expression import Eigenvalue
+from kanpde.network import Trainable
 from kanpde.optim.objective import linearize
 from kanpde.problem import Problem
 from kanpde.residuals import Block, ResidualSystem
@@ -19,19 +19,19 @@ from kanpde.residuals import Block, ResidualSystem
 RIDGE = 1e-12  # of the largest column: directions that no row sees stay where they are
 
 
-def standard_errors(problem: Problem, field: TrainedField, system: ResidualSystem) -> dict[str, float]:
+def standard_errors(problem: Problem, network: Trainable, system: ResidualSystem) -> dict[str, float]:
     """Standard error of each unknown scalar that measurements determine, by name; eigenvalues have none.
 
     Where the errors of the measurements are not given, they are taken from the misfit.
 
     Args:
         problem: with its scalars.
-        field: trained.
+        network: trained.
         system: rows that the field was trained on, with the same network.
     """
     sought = [k for k, p in enumerate(problem.parameters) if not isinstance(p, Eigenvalue)]
     blocks = [block for block in system.blocks if block.target is not None and block.gather is None]
-    if not sought or not blocks or system.network.n_parameters != field.network.n_parameters:
+    if not sought or not blocks or system.network.n_parameters != network.n_parameters:
         return {}
     covariance = _covariance(system) * _noise(system, blocks) ** 2
     return {problem.parameters[k].name: float(np.sqrt(covariance[k, k])) for k in sought}

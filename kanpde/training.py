@@ -93,6 +93,7 @@ class Run:
     spare: list[Trainable] = field(default_factory=list)
     doubtful: list[tuple[float, Trainable]] = field(default_factory=list)
     system: ResidualSystem | None = None
+    units: Any = None
 
     def __post_init__(self) -> None:
         """The estimator keeps its factorisations for the whole run; a resumed run its density of points."""

@@ -44,6 +44,7 @@ LEVELS = {
     "estimate": 5,
     "identification": 6,
     "start": 6,
+    "eigen": 6,
     "plan": 5,
     "plots": 5,
     "export": 5,

@@ -11,7 +11,7 @@ import torch
 from kanpde import store
 from kanpde.errors import ProblemError, StoreError
 from kanpde.estimate import TrainedField, relative_l2
-from kanpde.expression import from_tree, to_tree
+from kanpde.expression import from_tree, to_tree, with_code
 from kanpde.features import Clustering
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.identification import standard_errors
@@ -22,6 +22,7 @@ from kanpde.record import Record
 from kanpde.references import GridFunction
 from kanpde.references.storage import grid_facts, grid_of
 from kanpde.solution.solution import Solution
+from kanpde.solution.units import ScaledField, scales_from_tree, scales_tree
 from kanpde.training import Progress, Run
 
 
@@ -29,13 +30,22 @@ def solution_of(run: Run, progress: Progress) -> Solution:
     """What a run has reached, as its user gets it."""
     estimate = progress.estimate
     correction = estimate.correction if estimate is not None and estimate.trusted else None
+    field, problem = _in_units(run, progress)
+    kept = correction if run.units is None else None
+    return Solution(_record(run, progress, kept), field, problem, kept)
+
+
+def _in_units(run: Run, progress: Progress) -> tuple[TrainedField | ScaledField, Problem]:
+    """The trained field and the problem as the user stated it."""
     field = TrainedField(progress.network, run.ansatz)
-    return Solution(_record(run, progress, correction), field, run.problem, correction)
+    return (field, run.problem) if run.units is None else (ScaledField(field, run.units.scales), run.units.problem)
 
 
 def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Record:
-    problem, network, estimate = run.problem, progress.network, progress.estimate
-    field = TrainedField(network, run.ansatz)
+    network, estimate = progress.network, progress.estimate
+    field, problem = _in_units(run, progress)
+    sizes = {} if run.units is None else {"scales": scales_tree(run.units.scales)}
+    errors = {} if run.system is None else standard_errors(run.problem, network, run.system)
     return Record(
         problem_name=problem.name,
         signature=problem.signature,
@@ -44,7 +54,7 @@ def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Re
         coordinates=tuple(str(s) for s in problem.coordinates),
         network=network_spec(network) if isinstance(network, Network) else {"title": network.title, "module": True},
         theta=network.theta.cpu().numpy(),
-        field=_ansatz_tree(run.ansatz),
+        field=_ansatz_tree(run.ansatz) | sizes,
         history=progress.history,
         status=progress.status,
         converged=run.converged,
@@ -59,8 +69,8 @@ def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Re
         provenance=provenance(),
         problem=problem_to_tree(problem),
         correction=_correction_facts(problem, correction),
-        identified=dict(zip((p.name for p in problem.parameters), network.scalars, strict=True)),
-        identified_stderr=standard_errors(problem, field, run.system) if run.system is not None else {},
+        identified=dict(zip((p.name for p in problem.parameters), field.parameters, strict=True)),
+        identified_stderr=errors if run.units is None else run.units.scales.parameters_out(errors),
     )
 
 
@@ -102,14 +112,17 @@ def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Mod
     try:
         own = problem_from_tree(record.problem) if problem is None else problem
         trained = network_from_spec(record.network, torch.as_tensor(record.theta)) if module is None else module
-        trained.scalars = tuple(record.identified[p.name] for p in own.parameters)
-        field = TrainedField(trained, _ansatz(record, own))
+        sizes = scales_from_tree(record.field["scales"]) if "scales" in record.field else None
+        found = record.identified if sizes is None else sizes.parameters_in(record.identified)
+        trained.scalars = tuple(found[p.name] for p in own.parameters)
+        inner = TrainedField(trained, _ansatz(record, own))
+        field = inner if sizes is None else ScaledField(inner, sizes)
         return Solution(_rejudged(record, field, own), field, own, _correction(stored))
     except (ProblemError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise StoreError(f"{path} is damaged: {error}") from error
 
 
-def _rejudged(record: Record, field: TrainedField, problem: Problem) -> Record:
+def _rejudged(record: Record, field: TrainedField | ScaledField, problem: Problem) -> Record:
     """The record with the error against the exact solution of `problem`, which is no part of its signature."""
     if problem_to_tree(problem)["exact"] == record.problem.get("exact"):
         return record
@@ -133,7 +146,9 @@ def _module(record: Record, module: torch.nn.Module | None, path: str | Path) ->
 
 def _ansatz(record: Record, problem: Problem) -> Ansatz:
     trees = {k: record.field.get(k, []) for k in ("lift", "factor", "features")}
-    fields = {k: SymbolicField(problem.coordinates, tuple(from_tree(t) for t in v)) for k, v in trees.items()}
+    own = [o.expression for o in (*problem.operators, *(c.operator for c in problem.conditions if c.operator))]
+    read = {k: tuple(with_code(from_tree(t), own) for t in v) for k, v in trees.items()}
+    fields = {k: SymbolicField(problem.coordinates, v) for k, v in read.items()}
     imposed = tuple(int(k) for k in record.field["imposed"])
     features = fields["features"] if trees["features"] else None
     steep = tuple(

@@ -24,6 +24,7 @@ from kanpde.plots import plot_record
 from kanpde.problem import Context, Problem
 from kanpde.record import Record
 from kanpde.references import GridFunction
+from kanpde.solution.units import ScaledField
 from kanpde.tables import Edge, PlotTables, tabulate
 
 EDGE_POINTS = 201
@@ -44,7 +45,7 @@ class Solution:
     """
 
     record: Record
-    field: TrainedField
+    field: TrainedField | ScaledField
     problem: Problem
     correction: GridFunction | None = None
 

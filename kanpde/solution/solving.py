@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from kanpde.errors import ProblemError
+from kanpde.eigen import has_eigenvalue, inverse_iteration
+from kanpde.errors import ProblemError, ProblemWarning
 from kanpde.features import features_of
 from kanpde.field import Ansatz
 from kanpde.files import check_writable
@@ -19,10 +21,13 @@ from kanpde.lifting import impose
 from kanpde.network import Network, Trainable, restarted
 from kanpde.plan import Ladder, Stage, check_weights, default_network, fitted
 from kanpde.problem import Problem
+from kanpde.references.resonance import resonance
 from kanpde.residuals import MEMORY
+from kanpde.scaling import needs_scaling, scaled, scales_of
 from kanpde.start import CoarseStart
 from kanpde.solution.files import load, progress_of, saved, solution_of
 from kanpde.solution.solution import Solution
+from kanpde.solution.units import Units
 from kanpde.training import Progress, Row, Run, Wishes
 
 EVERY = 10  # iterations between two lines of `progress=True`
@@ -78,12 +83,18 @@ def solve(
     earlier = _earlier(problem, checkpoint, resume, network)
     if earlier is not None and (answer := earlier.record.answer(rtol)) is not None:
         return dataclasses.replace(earlier, record=answer)
+    warn_of_resonance(problem)
+    units = _units(problem)
+    problem = problem if units is None else scaled(problem, units.scales)
     ansatz = _ansatz(problem, exact_conditions, network) if earlier is None else earlier.field.ansatz
     candidates = _candidates(problem, ansatz, network, earlier or initial_guess, seed, device)
     start = Progress(candidates[0]) if earlier is None else _continued(earlier, candidates[0])
+    if has_eigenvalue(problem) and earlier is None and initial_guess is None and isinstance(candidates[0], Network):
+        candidates = [inverse_iteration(problem, ansatz, candidates[0], seed)]
     chosen = tuple(stages) if stages is not None else Ladder()
     wishes = Wishes(rtol, seed, max_seconds, weights, memory=memory)
     run = Run(problem, ansatz, chosen, wishes, start, _announcer(progress, callback), started=started)
+    run.units = units
     if network is None and stages is None and earlier is None and initial_guess is None:
         run.rescue = CoarseStart(problem, ansatz, seed)
     if checkpoint is not None:
@@ -93,6 +104,22 @@ def solve(
     if checkpoint is not None:
         saved(solution, checkpoint)
     return solution
+
+
+def _units(problem: Problem) -> Units | None:
+    """Sizes by which a problem in physical units becomes dimensionless; None where it is so already."""
+    return Units(problem, scales_of(problem)) if needs_scaling(problem) else None
+
+
+def warn_of_resonance(problem: Problem) -> None:
+    """Warns where a frequency is near an eigenvalue of the domain, with the distance.
+
+    Raises:
+        ProblemError: it is one, to rounding.
+    """
+    found = resonance(problem)
+    if found is not None and found.near:
+        warnings.warn(f"{problem.name}: {found.message}", ProblemWarning, stacklevel=3)
 
 
 def _ansatz(problem: Problem, exact: bool | None, network: torch.nn.Module | None) -> Ansatz:

@@ -1,0 +1,71 @@
+"""A start for eigenvalue problems: one step of inverse iteration, so that the mode nearest to `near` stands out.
+
+With the eigenvalue fixed at its first guess μ, (L - μ) v = s for a random smooth s has the components s_k / (λ_k - μ):
+what is nearest is amplified most (Golub & Van Loan, section 8.2). v, normalised, is where Gauss-Newton begins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from kanpde.collocation import collocate
+from kanpde.estimate import TrainedField
+from kanpde.expression import Eigenvalue
+from kanpde.field import Ansatz
+from kanpde.network import Network
+from kanpde.optim import LevenbergMarquardt
+from kanpde.plan import Stage, balanced, blocks, point_count
+from kanpde.problem import Problem
+from kanpde.references.ivp_coarse import with_numbers
+from kanpde.residuals import Block, ResidualSystem
+
+STEPS = 25
+WAVES = 6  # in the random source
+SAMPLE = 512
+
+
+def has_eigenvalue(problem: Problem) -> bool:
+    """Whether an unknown scalar is an eigenvalue."""
+    return any(isinstance(p, Eigenvalue) for p in problem.parameters)
+
+
+def inverse_iteration(problem: Problem, ansatz: Ansatz, network: Network, seed: int) -> Network:
+    """The network as an approximate mode of mean square one; its scalars stay at their first guesses."""
+    fixed = with_numbers(problem)
+    rows = blocks(fixed, ansatz, point_count(network, Stage()), seed)
+    rows = [_with_source(fixed, b, seed) for b in rows if not _normalises(b)]
+    system = balanced(ResidualSystem(rows, network, ansatz), network.theta)
+    engine = LevenbergMarquardt()
+    state = engine.init(system, network.theta)
+    for _ in range(STEPS):
+        state = engine.step(system, state)
+    network.set_theta(state.theta)
+    return _normalised(problem, ansatz, network)
+
+
+def _normalises(block: Block) -> bool:
+    """Whether a block is an integral of squares: it fixes the size, which the source does here."""
+    return block.gather is not None and not block.equations[0].operator.is_linear
+
+
+def _with_source(problem: Problem, block: Block, seed: int) -> Block:
+    """The equations with a sum of random waves on the right."""
+    if not block.label.startswith("equations"):
+        return block
+    generator, bounds = np.random.default_rng(seed), problem.domain.bounds
+    place = (block.points.x - bounds[:, 0]) / np.ptp(bounds, axis=1)
+    waves = generator.normal(size=(WAVES, bounds.shape[0])) * np.pi
+    source = np.sin(place @ waves.T + generator.uniform(0, 2 * np.pi, WAVES)) @ generator.normal(size=WAVES)
+    return replace(block, target=source)
+
+
+def _normalised(problem: Problem, ansatz: Ansatz, network: Network) -> Network:
+    """The same mode with a mean square of one: the last linear map scaled."""
+    points = collocate(problem.domain.interior, SAMPLE).x
+    size = float(np.sqrt(np.mean(np.sum(TrainedField(network, ansatz).values(points) ** 2, axis=1))))
+    with torch.no_grad():
+        network.coefficients[-1].div_(size or 1.0)
+    return network
