@@ -209,9 +209,13 @@ class _Sizes:
         return result
 
     def of_operator(self, operator: DifferentialOperator, region: Region, unknowns: Array) -> float:
-        """S: the largest term for fields of these sizes."""
-        terms, source = self._terms(operator, region, unknowns)
-        return _power(max([source, *(size * unknowns[v.unknown] for v, size in terms.items())]))
+        """S: the largest term for fields of these sizes; an exponential of a rough guess of them says nothing."""
+        largest = [self._largest(operator, region, unknowns, jet) for jet in (None, unknowns)]
+        return _power(largest[1] if not 0 < largest[0] < largest[1] / USUAL_SIZE else largest[0])
+
+    def _largest(self, operator: DifferentialOperator, region: Region, unknowns: Array, jet: Array | None) -> float:
+        terms, source = self._terms(operator, region, jet)
+        return max([source, *(size * unknowns[v.unknown] for v, size in terms.items())])
 
     def of_condition(self, condition: CompiledCondition, unknowns: Array) -> float:
         """S of a condition."""

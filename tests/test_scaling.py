@@ -70,7 +70,9 @@ def test_physical_units_ask_for_scaling(name: str) -> None:
     assert needs_scaling(PHYSICAL[name]())
 
 
-@pytest.mark.parametrize("name", ["poisson", "heat_1d", "wave_1d", "coupled", "poisson_robin", "biharmonic_1d"])
+@pytest.mark.parametrize(
+    "name", ["poisson", "heat_1d", "wave_1d", "coupled", "poisson_robin", "biharmonic_1d", "nonlinear_poisson"]
+)
 def test_ordinary_problems_are_left_alone(name: str) -> None:
     assert not needs_scaling(load(name))
 

@@ -263,12 +263,11 @@ def _rule(piece: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _integral(problem: Statement, expression: sp.Expr) -> float:
     """∫ of an expression of the coordinates over the domain."""
-    quadrature = getattr(problem.domain, "quadrature", None)
-    if quadrature is not None:
-        points, weights = quadrature(40)
+    pieces = problem.domain.interior.pieces()
+    if all(isinstance(piece, BoxPiece) for piece in pieces):
+        points, weights = (np.concatenate(parts) for parts in zip(*map(_rule, pieces), strict=True))
     else:
-        rules = [_rule(piece) for piece in problem.domain.interior.pieces()]
-        points, weights = (np.concatenate(parts) for parts in zip(*rules, strict=True))
+        points, weights = problem.domain.quadrature(40)
     (values,) = Program.compile([expression], problem.coordinates)(list(points.T), np)
     return float(np.broadcast_to(values, weights.shape) @ weights)
 
