@@ -47,7 +47,7 @@ def with_conditions(domain: Any, equation: sp.Expr, conditions: list[Any]) -> Ba
     unknown = next(iter(equation.atoms(sp.core.function.AppliedUndef)))
     well_posed = [kp.Dirichlet(unknown, 0)] + ([kp.Initial(unknown, 0)] if domain.time is not None else [])
     problem = quietly(lambda: kp.Problem(domain, equation, well_posed))
-    context = importlib.import_module("kanpde.problem.conditions").Context(domain, problem.unknowns)
+    context = importlib.import_module("kanpde.problem").Context(domain, problem.unknowns)
     return Bare(problem, tuple(made for c in conditions for made in context.compile(c)))
 
 

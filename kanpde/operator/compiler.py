@@ -100,7 +100,7 @@ def evaluate(expression: sp.Basic, scope: Scope) -> sp.Basic:
     value = expression.doit()
     if value.atoms(sp.Integral):
         raise ProblemError(
-            f"{scope.label} contains an integral over the unknown, and equations hold point by point: use the condition "
+            f"{scope.label} contains an integral of the unknown, and equations hold point by point: use the condition "
             "Integral(expression, value), or make the integral an unknown of its own whose derivative is the integrand."
         )
     for kind in (sp.Subs, sp.Sum):
@@ -203,7 +203,7 @@ def _parts(expression: sp.Expr, scope: Scope) -> list[sp.Basic]:
     if not any(value.has(sp.I) for _, value in scope.substitution):
         if expression.has(sp.I):
             raise ProblemError(
-                f"{scope.label} is complex, but no unknown is; make the unknown with complex_unknown(name, coordinates)."
+                f"{scope.label} is complex, but no unknown is; make it with complex_unknown(name, coordinates)."
             )
         return [expression]
     parts = split_complex(expression, scope.coordinates)

@@ -3,7 +3,6 @@
 from .conditions import (
     CompiledCondition,
     Condition,
-    Context,
     Dirichlet,
     Initial,
     Integral,
@@ -12,6 +11,7 @@ from .conditions import (
     Periodic,
     Robin,
 )
+from .context import Context
 from .fields import Fields, complex_unknown
 from .measurements import Data
 from .problem import NormalForms, Problem

@@ -57,8 +57,12 @@ def check_data(problem: Statement) -> Iterator[str]:
 
 
 def _extra(problem: Statement) -> bool:
-    """Whether conditions beyond those of the boundary could determine what is unknown: integrals or points."""
-    return any(c.kind == "integral" or all(p.dimension == 0 for p in c.region.pieces()) for c in problem.conditions)
+    """Whether more conditions than the equations need could determine what is unknown: integrals, points, fluxes."""
+    if any(c.kind == "integral" or all(p.dimension == 0 for p in c.region.pieces()) for c in problem.conditions):
+        return True
+    samples = [piece_sample(piece, N_SIDE) for piece in problem.domain.boundary_pieces()]
+    sought = [i for i in range(len(problem.fields)) if i not in problem.coefficients]
+    return any(_count(problem, i, x) > max(1, _order(problem, i) // 2) for i in sought for x in samples if len(x))
 
 
 def check_constrained(problem: Statement) -> Iterator[str]:
@@ -183,7 +187,7 @@ def _check_axis(problem: Statement, i: int, axis: int) -> Iterator[str]:
 
 
 def _is_sided(problem: Statement, i: int) -> bool:
-    """Whether conditions on whole sides mention a field: of a pressure only the mean or the value at a point is given."""
+    """Whether conditions on whole sides mention a field: a pressure has its mean, or its value at a point."""
     kept = [c for c in problem.conditions if c.kind == "initial" or c.kind not in ELSEWHERE]
     sided = [c for c in kept if any(p.dimension for p in c.region.pieces())]
     return any(i in c.unknowns for c in sided)

@@ -19,8 +19,10 @@ from ..errors import ProblemError, ProblemWarning
 from ..expression import Parameter, Program, UnknownFieldFunction, as_expression
 from ..operator import DifferentialOperator, JetVariable, Scope, real_twins, unknowns_of
 from .checks import check
-from .conditions import AnyCondition, CompiledCondition, Context, interface_conditions, normalisations
+from .conditions import AnyCondition, CompiledCondition
+from .context import Context
 from .fields import Fields
+from .implied import interface_conditions, normalisations
 from .materials import materials_of, with_branches
 
 

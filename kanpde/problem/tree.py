@@ -18,7 +18,8 @@ from ..domain.tree import domain_from_tree, domain_to_tree, region_from_tree, re
 from ..errors import ProblemError, ProblemWarning
 from ..expression import from_tree, to_tree
 from ..operator import DifferentialOperator, JetVariable, Scope, operator_of
-from .conditions import CompiledCondition, Context
+from .conditions import CompiledCondition
+from .context import Context
 from .materials import Materials
 from .measurements import Data
 from .problem import NormalForms, Problem
