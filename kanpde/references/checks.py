@@ -121,7 +121,7 @@ class CheckedField:
         corrected = evaluate(check.operator, check.points, self.values + jet, check.normals, scalars)[0]
         terms = [g * d for g, d in zip(self.linearised[1:], jet, strict=True)]
         inside = NEGLIGIBLE * max((rms(t) for t in terms), default=0.0)
-        floor = inside if check.extent is None else self._of_size(size)
+        floor = inside if check.extent is None else self.of_size(size)
         if rms(corrected) <= ROUNDING * self.terms:
             return 0.0
         scale = max(rms(self.residual), floor)
@@ -129,10 +129,10 @@ class CheckedField:
 
     def at_rounding(self, size: float) -> bool:
         """Whether the residual is rounding beside the terms that cancel in it, for a solution of this size."""
-        terms = self.terms if self.check.extent is None else max(self.terms, self._of_size(size))
+        terms = self.terms if self.check.extent is None else max(self.terms, self.of_size(size))
         return rms(self.residual) <= ROUNDING * terms
 
-    def _of_size(self, size: float) -> float:
+    def of_size(self, size: float) -> float:
         """The residual of a condition that would change the solution by as much."""
         extent = self.check.extent or 1.0
         pairs = zip(self.check.operator.jet, self.linearised[1:], strict=True)

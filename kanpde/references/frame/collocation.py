@@ -27,6 +27,7 @@ CONDITIONS = 10.0
 MEASUREMENTS = 1e-4
 # Degrees above this part of the largest are the tail.
 HIGH = 0.6
+MEMORY = 1 << 28  # bytes of tables that a nonlinear problem keeps
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,10 @@ class Collocation:
         return rows_of(self.problem, [b.size for b in self.bases], self.space.degrees, least)
 
     @cached_property
+    def _tables(self) -> _Tables:
+        return _Tables(self.bases)
+
+    @cached_property
     def offsets(self) -> Array:
         """Where the columns of each field begin, and where the last ones end."""
         return np.cumsum([0, *(b.size for b in self.bases)])
@@ -95,10 +100,9 @@ class Collocation:
 
     def state(self, x: Array) -> State:
         """The field of some coefficients (n_columns,)."""
-        jets, tables = [], _Tables(self.bases)
+        jets = []
         for rows in self.rows:
-            tables.move(rows.cloud)
-            values = [tables.of(v) @ x[self._columns(v.unknown)] for v in rows.operator.jet]
+            values = [self._tables.at(rows.cloud, v) @ x[self._columns(v.unknown)] for v in rows.operator.jet]
             jets.append(np.array(values).reshape(len(values), len(rows.cloud)))
         return State(tuple(jets), x[self.offsets[-1] :])
 
@@ -140,13 +144,14 @@ class Collocation:
     def matrix(self, state: State, factors: Sequence[Array]) -> Array:
         """The linearised rows (rows, n_columns) at a state."""
         matrix = np.zeros((sum(r.size for r in self.rows), self.n_columns))
-        tables, start = _Tables(self.bases), 0
+        start = 0
         for rows, factor, (_, slopes, slides) in zip(self.rows, factors, self.evaluate(state), strict=True):
             part = matrix[start : start + rows.size]
-            tables.move(rows.cloud)
             for slope, variable in zip(slopes, rows.operator.jet, strict=True):
                 if np.any(slope):
-                    part[:, self._columns(variable.unknown)] += rows.joined(slope[:, None] * tables.of(variable))
+                    part[:, self._columns(variable.unknown)] += rows.joined(
+                        slope[:, None] * self._tables.at(rows.cloud, variable)
+                    )
             for slide, position in zip(slides, self._scalars(rows), strict=True):
                 part[:, self.offsets[-1] + position] += rows.joined(slide[:, None])[:, 0]
             part *= factor[:, None]
@@ -175,30 +180,45 @@ class Collocation:
                 total[k] += energy[basis.polynomials.indices[:, k] > HIGH * degree].sum()
         return np.sqrt(total / norm) if norm else total
 
+    def slides(self, state: State, factors: Sequence[Array], position: int) -> Array:
+        """∂F/∂κ (rows,) for one scalar: its column of the matrix."""
+        parts = []
+        for rows, factor, (_, _, slides) in zip(self.rows, factors, self.evaluate(state), strict=True):
+            own = dict(zip(self._scalars(rows), slides, strict=True))
+            part = rows.joined(own[position][:, None])[:, 0] if position in own else np.zeros(rows.size)
+            parts.append(part * factor)
+        return np.concatenate(parts)
+
     def factorised(self, state: State, factors: Sequence[Array]) -> LeastSquares:
         """The linearised rows, ready to be solved."""
-        return LeastSquares.of(self.matrix(state, factors))
+        system = LeastSquares.of(self.matrix(state, factors))
+        if self.problem.is_linear and not self.problem.parameters:
+            # The matrix is made once, and only it is needed from now on.
+            self._tables.forget()
+        return system
 
 
 @dataclass(eq=False)
 class _Tables:
-    """Derivatives of the functions at one cloud, each computed once."""
+    """Derivatives of the functions at clouds, each computed once as far as memory allows."""
 
     bases: tuple[Basis, ...]
-    cloud: Cloud | None = None
-    known: dict[tuple[int, MultiIndex], Array] = field(default_factory=dict)
+    known: dict[tuple[int, int, MultiIndex], Array] = field(default_factory=dict)
+    room: int = MEMORY
 
-    def move(self, cloud: Cloud) -> None:
-        """Go to another cloud."""
-        if cloud is not self.cloud:
-            self.cloud = cloud
-            self.known.clear()
+    def forget(self) -> None:
+        """Give the memory back."""
+        self.known.clear()
+        self.room = MEMORY
 
-    def of(self, variable: JetVariable) -> Array:
+    def at(self, cloud: Cloud, variable: JetVariable) -> Array:
         """(n, functions)."""
-        assert self.cloud is not None
         basis = self.bases[variable.unknown]
-        key = (id(basis), variable.derivative)
-        if key not in self.known:
-            self.known[key] = basis.table(self.cloud.points, variable.derivative)
-        return self.known[key]
+        key = (id(cloud), id(basis), variable.derivative)
+        if key in self.known:
+            return self.known[key]
+        table = basis.table(cloud.points, variable.derivative)
+        if table.nbytes <= self.room:
+            self.room -= table.nbytes
+            self.known[key] = table
+        return table

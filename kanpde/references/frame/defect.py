@@ -14,19 +14,19 @@ from functools import cached_property
 import numpy as np
 
 from kanpde.errors import ProblemError
-from kanpde.operator import DifferentialOperator, JetVariable
+from kanpde.operator import JetVariable
 from kanpde.problem import Problem
 from kanpde.references.checks import Check, CheckedField, Jet, rms
 from kanpde.references.correction import AGREEMENT, RESOLVED, DefectEstimate
+from kanpde.references.frame.checks import checks_of, own_scalars
 from kanpde.references.frame.collocation import Collocation, State
 from kanpde.references.frame.function import FrameFunction
 from kanpde.references.frame.leastsquares import LeastSquares
-from kanpde.references.frame.points import Cloud, quadrature, scattered
+from kanpde.references.frame.points import Cloud, quadrature
 from kanpde.references.frame.spaces import GROWTH, Ladder, Space, ladder
 
 Array = np.ndarray
 
-N_CHECK = {1: 256, 2: 512, 3: 1024}
 N_MEASURE = {1: 400, 2: 2500, 3: 8000}
 NEWTON_STEPS = 6
 NEWTON_STOP = 1e-2
@@ -118,7 +118,7 @@ class FrameDefectSolver:
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """Independent points of the equations and conditions."""
-        return _checks(self.problem)
+        return checks_of(self.problem)
 
     def estimate(self, jet: Jet, parameters: Sequence[float] = ()) -> DefectEstimate:
         """Estimate the error of the field whose jet is given, with its unknown scalars.
@@ -154,7 +154,7 @@ class FrameDefectSolver:
         return replace(estimate, seconds=time.perf_counter() - clock)
 
     def _own(self, check: Check, parameters: Sequence[float]) -> tuple[float, ...]:
-        return tuple(parameters[self.problem.parameters.index(p)] for p in check.operator.parameters)
+        return own_scalars(self.problem, check, parameters)
 
     def _values(self, jet: Jet) -> Array:
         zero = (0,) * self.problem.domain.dimension
@@ -275,19 +275,3 @@ class FrameDefectSolver:
         reason = "the residual is at rounding; the estimate is an upper bound"
         relative = absolute / last.norm if last.norm else None
         return replace(estimate, correction=None, absolute=absolute, relative=relative, trusted=True, reason=reason)
-
-
-def _checks(problem: Problem) -> tuple[Check, ...]:
-    """Every equation on its region, then every pointwise condition on its own."""
-    count = N_CHECK.get(problem.domain.dimension, 1024)
-    extent = float(np.min(np.ptp(problem.domain.bounds, axis=1)))
-    pairs = zip(problem.operators, problem.regions, strict=True)
-    checks = [_check(operator, scattered(region, count, 7), None) for operator, region in pairs]
-    for condition in problem.conditions:
-        if condition.operator is not None and condition.kind not in ("integral", "observations"):
-            checks.append(_check(condition.operator, scattered(condition.region, count // 2, 7), extent))
-    return tuple(checks)
-
-
-def _check(operator: DifferentialOperator, cloud: Cloud, extent: float | None) -> Check:
-    return Check(operator, cloud.points, cloud.normals, extent)

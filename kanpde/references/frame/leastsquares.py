@@ -52,14 +52,18 @@ class LeastSquares:
         gradient = self.matrix.T @ residual
         z = self._precondition(gradient)
         direction, size = z, float(gradient @ z)
-        first = size
+        first, length = size, float(rhs @ rhs)
         for _ in range(steps):
             if size <= tolerance**2 * first or not size > 0:
                 break
             image = self.matrix @ direction
             step = size / float(image @ image)
+            remaining = residual - step * image
+            # The squares fall in exact arithmetic; where they do not, only rounding is left to follow.
+            if not float(remaining @ remaining) < length:
+                break
             x += step * direction
-            residual -= step * image
+            residual, length = remaining, float(remaining @ remaining)
             gradient = self.matrix.T @ residual
             z = self._precondition(gradient)
             size, before = float(gradient @ z), size

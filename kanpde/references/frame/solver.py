@@ -10,9 +10,12 @@ from functools import cached_property
 import numpy as np
 
 from kanpde.errors import ProblemError
+from kanpde.expression import Eigenvalue
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
+from kanpde.references.checks import rms
+from kanpde.references.frame.checks import imbalance
 from kanpde.references.frame.collocation import Collocation, State
 from kanpde.references.frame.function import FrameFunction
 from kanpde.references.frame.leastsquares import LeastSquares
@@ -22,8 +25,14 @@ from kanpde.references.frame.spaces import Ladder, Space, ladder
 Array = np.ndarray
 
 N_MEASURE = {1: 400, 2: 2500, 3: 8000}
-NEWTON_STEPS = 40
+NEWTON_STEPS = 25
 NEWTON_STOP = 1e-11
+POOR = 0.05
+FLOOR = 1e-14  # two degrees may agree to the last digit, which proves no more than rounding
+IMBALANCE = 0.01  # of its terms, that an equation may keep as residual
+HUGE = 1e100
+INVERSE_STEPS = 12
+N_RANDOM = 21
 SMALLEST_STEP = 1e-3
 CG_STEPS = 40
 TOLERANCE = 1e-10  # two degrees that agree so well end the search
@@ -79,34 +88,81 @@ class FrameSolver:
         return self._function(collocation, x, x * system.scale, time.perf_counter() - clock)
 
     def _first(self, collocation: Collocation) -> Array:
-        """Zero fields and the initial values of the scalars; for eigenvalues a mode near them."""
+        """Zero fields and the initial values of the scalars; for an eigenvalue the mode nearest to its guess."""
+        parameters = self.problem.parameters
         x = np.zeros(collocation.n_columns)
-        x[collocation.offsets[-1] :] = [getattr(p, "near", p.initial) for p in self.problem.parameters]
+        x[collocation.offsets[-1] :] = [p.near if isinstance(p, Eigenvalue) else p.initial for p in parameters]
+        positions = [k for k, p in enumerate(parameters) if isinstance(p, Eigenvalue)]
+        return self._mode(collocation, x, positions[0]) if positions else x
+
+    def _mode(self, collocation: Collocation, x: Array, position: int) -> Array:
+        """Inverse iteration: (L - σ) v = -∂F/∂λ (u) for a guess σ of the eigenvalue, from a fixed random start."""
+        column = int(collocation.offsets[-1]) + position
+        fields = slice(0, int(collocation.offsets[-1]))
+        state = collocation.state(x)
+        factors = collocation.factors(state)
+        system = collocation.factorised(state, factors)
+        random = np.random.default_rng(7)
+        for start, basis in zip(collocation.offsets, collocation.bases, strict=False):
+            count = min(N_RANDOM, basis.polynomials.size)
+            x[start : start + count] = random.uniform(-1, 1, count)
+        shift = 0.0
+        for _ in range(INVERSE_STEPS):
+            x[fields] /= self._amplitude(collocation, x)
+            slides = collocation.slides(collocation.state(x), factors, position)
+            step = system.solve(-slides, CG_STEPS)
+            old, new = (collocation.function(part)(self.measure.points) for part in (x, step))
+            overlap = float(self.measure.weights @ (old * new).sum(axis=1))
+            shift = float(self.measure.weights @ (old**2).sum(axis=1)) / overlap
+            x[fields] = step[fields]
+        x[fields] /= self._amplitude(collocation, x)
+        x[column] += shift
         return x
+
+    def _amplitude(self, collocation: Collocation, x: Array) -> float:
+        """By what fields are to be divided so that the quadratic integral of their mode has its value."""
+        states = collocation.state(x)
+        for rows, jet in zip(collocation.rows, states.jets, strict=True):
+            if rows.kind == "integral" and not rows.operator.is_linear:
+                value = float((rows.evaluate(jet, states.scalars[[]])[0] + rows.target)[0])
+                return float(np.sqrt(value / rows.target[0]))
+        return self.length(collocation.function(x)(self.measure.points))
+
+    @property
+    def _has_modes(self) -> bool:
+        """Whether an eigenvalue is wanted: fields of the same one may be mixed, which no step must do at will."""
+        return any(isinstance(p, Eigenvalue) for p in self.problem.parameters)
 
     def _newton(self, collocation: Collocation, x: Array) -> tuple[Array, LeastSquares]:
         linear = self.problem.is_linear and not self.problem.parameters
         state, last = collocation.state(x), np.inf
-        for _ in range(NEWTON_STEPS):
+        for count in range(NEWTON_STEPS):
             factors = collocation.factors(state)
             system = collocation.factorised(state, factors)
             residual = collocation.residual(state, factors)
-            # The coefficients themselves are kept small, not the step: they would gather what regularisation lets pass.
-            step = system.solve(system.matrix @ (x * system.scale) - residual, CG_STEPS) - x
-            x, state = self._damped(collocation, x, step, factors, float(np.linalg.norm(residual)))
-            share = self._share(collocation, step, x)
-            # Below the plateau a step that is no shorter than the last one is rounding.
-            if linear or share <= NEWTON_STOP or (share <= PLATEAU and share > STAGNATION * last):
+            if count or self._has_modes:
+                step = system.solve(-residual, CG_STEPS)
+            else:
+                # At first the coefficients are kept small, not the step: they would keep what other rows let pass.
+                step = system.solve(system.matrix @ (x * system.scale) - residual, CG_STEPS) - x
+            if linear:
+                return x + step, system
+            if not np.all(np.isfinite(step)) or _norm(residual) == np.inf:
+                break
+            # By what it does to the rows: a step within what they do not determine, such as modes of one eigenvalue
+            # that mix, is none.
+            gain = float(np.linalg.norm(system.matrix @ (step * system.scale)))
+            share = gain / float(np.linalg.norm((x + step) * system.scale))
+            if share <= NEWTON_STOP or (share <= PLATEAU and share > STAGNATION * last):
                 return x, system
+            x, state = self._damped(collocation, x, step, factors, _norm(residual))
             last = share
+        if last <= POOR:
+            # A degree that is too low for the solution leaves much of the rows, and steps shrink slowly.
+            return x, system
         raise ProblemError(
             f"{self.problem.name}: Newton's method does not converge; give a start nearer to a solution."
         )
-
-    def _share(self, collocation: Collocation, step: Array, x: Array) -> float:
-        """How long a step is, relative to the solution, in L2."""
-        lengths = [self.length(collocation.function(part)(self.measure.points)) for part in (step, x)]
-        return lengths[0] / lengths[1] if lengths[1] else lengths[0]
 
     def _damped(
         self, collocation: Collocation, x: Array, step: Array, factors: Sequence[Array], before: float
@@ -115,7 +171,7 @@ class FrameSolver:
         share = 1.0
         while True:
             state = collocation.state(x + share * step)
-            after = float(np.linalg.norm(collocation.residual(state, factors)))
+            after = _norm(collocation.residual(state, factors))
             if after <= before * (1 + 1e-6) or share < SMALLEST_STEP or before < 1e-12:
                 return x + share * step, state
             share /= 2
@@ -172,13 +228,17 @@ def frame_reference(problem: Problem, largest: int | None = None, max_seconds: f
             gaps.append(solver.distance(best, found))
             if len(gaps) > 1 and gaps[-1] > gaps[-2] and gaps[-2] < PLATEAU:
                 break
-            found = replace(found, error_estimate=_error_of(gaps))
+            found = replace(found, error_estimate=max(_error_of(gaps), FLOOR))
         best = found
         stuck = len(gaps) > 1 and gaps[-1] > STAGNATION * gaps[-2] and gaps[-1] < PLATEAU
         if stuck or (gaps and gaps[-1] <= TOLERANCE):
             break
         space = solver.steps.after(space, np.array(found.tails))
     assert best is not None
+    scalars = list(best.identified.values())
+    if imbalance(problem, best.jet, scalars, rms(best(solver.measure.points))) > IMBALANCE:
+        # The least squares of rows that have no common solution, or too poor a degree.
+        best = replace(best, error_estimate=None)
     return replace(best, seconds=time.perf_counter() - clock)
 
 
@@ -188,6 +248,12 @@ def _error_of(gaps: Sequence[float]) -> float:
         return gaps[-1]
     rate = min(gaps[-1] / gaps[-2], 0.9) if gaps[-2] else 0.9
     return gaps[-1] * rate / (1 - rate)
+
+
+def _norm(values: Array) -> float:
+    """Euclidean norm, infinite where it would overflow."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return float(np.linalg.norm(values)) if largest < HUGE else np.inf
 
 
 def _sizes(values: Array) -> Array:
