@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -77,8 +79,13 @@ class Known:
         return " ".join(self.key)
 
     def __call__(self, backend: Backend, *operands: Array) -> Array:
-        """Evaluate on arrays that broadcast against each other."""
-        return through_numpy(backend, self.label, self.values, operands)
+        """Evaluate on arrays that broadcast against each other; PyTorch differentiates it as far as derivatives go."""
+        if backend.module is np:
+            return self.values(*operands)
+        arrays = backend.module.broadcast_tensors(*map(backend.array, operands))
+        if any(a.requires_grad for a in arrays):
+            return _differentiable_step(backend.module).apply(self, backend, *arrays)
+        return through_numpy(backend, self.label, self.values, arrays)
 
     def values(self, *operands: Any) -> np.ndarray:
         """Evaluate on NumPy arrays and numbers."""
@@ -90,6 +97,31 @@ class Known:
         """Return the derivative along one of `count` coordinates."""
         orders = self.orders or (0,) * count
         return Known(self.source, (*orders[:axis], orders[axis] + 1, *orders[axis + 1 :]))
+
+
+@functools.cache
+def _differentiable_step(torch: ModuleType) -> Any:
+    """Return the operation that PyTorch differentiates by the derivatives of a known field, known fields again."""
+
+    base: Any = torch.autograd.Function
+
+    class Step(base):
+        @staticmethod
+        def forward(context: Any, known: Known, backend: Backend, *operands: Array) -> Array:
+            context.known, context.backend = known, backend
+            context.save_for_backward(*operands)
+            return known(backend, *(a.detach() for a in operands))
+
+        @staticmethod
+        def backward(context: Any, slope: Array) -> tuple[Array | None, ...]:
+            operands, wanted = context.saved_tensors, context.needs_input_grad[2:]
+            derivatives = [context.known.derivative(i, len(operands)) for i in range(len(operands))]
+            chained = [
+                slope * d(context.backend, *operands) if w else None for d, w in zip(derivatives, wanted, strict=True)
+            ]
+            return None, None, *chained
+
+    return Step
 
 
 class KnownClass(FunctionClass):
