@@ -115,6 +115,10 @@ class Estimator:
 
     def expect_fronts(self) -> None:
         """Asks first what resolves steep fronts: polynomials on a whole box do not."""
+        if ReferenceDifference in self.pending:
+            self.pending.remove(ReferenceDifference)
+            self.pending.insert(0, ReferenceDifference)
+            self._prepare()
         self.solvers.sort(key=lambda solver: not isinstance(solver, ReferenceDifference))
 
     def __call__(self, field: TrainedField) -> DefectEstimate | None:
@@ -135,11 +139,16 @@ class Estimator:
 
 def methods(problem: Problem) -> tuple[Callable[[Problem], Solver], ...]:
     """The ways that suit a problem, the most promising first."""
+    domain = problem.domain
     if not fits_grid(problem):
-        return (FrameDefectSolver, FemDefectSolver)
+        # In the plane weak residuals on a mesh cost less than a second, and do not mind what a polynomial cannot follow.
+        plane = not domain.is_box and domain.dimension == 2
+        return (FemDefectSolver, FrameDefectSolver) if plane else (FrameDefectSolver, FemDefectSolver)
     grids: tuple[Callable[[Problem], Solver], ...] = (DefectSolver,)
     if len(problem.fields) > 1:
         grids = (*grids, FrameDefectSolver)
+    if domain.time is None and domain.dimension == 2 and problem.order == 2:
+        grids = (*grids, FemDefectSolver)
     # A solution of its own is dear: only where nothing else resolves the residual.
     return (*grids, ReferenceDifference) if problem.domain.time is not None and not problem.is_linear else grids
 
