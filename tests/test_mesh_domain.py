@@ -125,7 +125,11 @@ def test_contract(mesh: Mesh) -> None:
     assert weights @ np.exp(nodes.sum(axis=1)) == pytest.approx((np.e - 1) ** d, rel=1e-8)
 
 
-@pytest.mark.parametrize("mesh", [MESH, CUBE], ids=["square", "cube"])
+# Two triangles and six tetrahedra: cells larger than the boxes of the test.
+COARSE = [Mesh.from_arrays(S, *grid(1)), Mesh.from_arrays((x, y, z), *cube(1))]
+
+
+@pytest.mark.parametrize("mesh", [MESH, CUBE, *COARSE], ids=["square", "cube", "two", "six"])
 def test_points_are_uniform(mesh: Mesh) -> None:
     d = mesh.dimension
     points = collocate(mesh.interior, 4000, "uniform", seed=1).x
@@ -147,6 +151,14 @@ def test_meshes_are_values() -> None:
     assert again.boundary == MESH.boundary
     assert Mesh.from_arrays(S, *SQUARE) != MESH
     assert Mesh.from_arrays(S, *SQUARE).text != MESH.text
+
+
+@pytest.mark.parametrize("mesh", [MESH, CUBE], ids=["square", "cube"])
+def test_cells_are_turned_to_positive_orientation(mesh: Mesh) -> None:
+    turned = Mesh.from_arrays(mesh.space, mesh.nodes, mesh.cells[:, ::-1])
+    for cells in (mesh.cells, turned.cells):
+        assert np.all(np.linalg.det(mesh.nodes[cells[:, 1:]] - mesh.nodes[cells[:, :1]]) > 0)
+    assert turned.boundary.measure == pytest.approx(mesh.boundary.measure)
 
 
 def quads(path: Path) -> Path:
