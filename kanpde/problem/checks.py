@@ -17,6 +17,7 @@ from ..errors import ProblemError
 from ..expression import Eigenvalue, Program
 from .consistency import check_exact
 from .finiteness import check_finite, piece_sample
+from .materials import Materials, jumps
 from .statement import Statement
 
 # Conditions that are not held on the boundary.
@@ -136,7 +137,8 @@ def _own_boundary(problem: Statement, i: int) -> tuple[Piece, ...]:
         if problem.domain.is_box and _is_periodic(problem, i, axis):
             boundary = boundary - problem.domain.lower(s) - problem.domain.upper(s)
     if problem.layout.materials:
-        boundary = boundary.where(problem.layout.materials[problem.layout.material_of(i)])
+        cells = Materials(problem.domain, problem.layout.materials)
+        boundary = cells.region(problem.layout.material_of(i), boundary)
     return boundary.pieces()
 
 
@@ -146,11 +148,25 @@ def check_jumps(problem: Statement) -> Iterator[str]:
         leading = [
             g for g, v in zip(operator.gradient, operator.jet, strict=True) if sum(v.derivative) == operator.order
         ]
-        if operator.order > 1 and any(g.atoms(sp.Piecewise, sp.Heaviside, sp.sign) for g in leading):
+        if operator.order > 1 and any(_jumps(g, problem) for g in leading):
             yield (
-                "a coefficient of the highest derivatives is defined piece by piece; if it jumps, the flux condition "
-                "at the jump is not seen and the result is wrong: smooth it, for instance with tanh."
+                "a coefficient of the highest derivatives jumps, and the flux condition at the jump is not seen: write "
+                "the equation with divergence(coefficient * gradient(u)), or smooth the coefficient, with tanh say."
             )
+
+
+def _jumps(coefficient: sp.Expr, problem: Statement) -> bool:
+    """Whether a coefficient is not continuous; a step counts, and branches that move."""
+    if coefficient.atoms(sp.Heaviside, sp.sign):
+        return True
+    known = set(problem.domain.space)
+    pieces = coefficient.atoms(sp.Piecewise)
+    return any(not _conditions(p) <= known or jumps(p, problem.domain) for p in pieces)
+
+
+def _conditions(piecewise: sp.Basic) -> set[sp.Basic]:
+    """The symbols of the conditions."""
+    return set().union(*(when.free_symbols for _, when in piecewise.args))
 
 
 CHECKS: tuple[Callable[[Statement], Iterator[str]], ...] = (
