@@ -328,3 +328,11 @@ def test_refusals() -> None:
     equation = kp.divergence(HALVES * kp.gradient(kp.laplacian(u)))
     with pytest.raises(ProblemError, match="materials that jump are for second order"):
         halves(equations=equation, conditions=[kp.Dirichlet(u, 0), kp.Neumann(u, 0)])
+
+
+def test_expressions_are_taken_in_the_material_at_each_point() -> None:
+    """Derivatives and integrals of a solution: 3 u_x with u = 5 x on the left and 7 x on the right."""
+    problem = halves()
+    (operator,) = problem.context.operators(3 * u.diff(x), problem.domain.interior, "the expression")
+    jet = np.array([[5.0, 5.0], [7.0, 7.0]])
+    assert operator.evaluate(np.array([[-0.5, 0.0], [0.5, 0.0]]), jet, np).tolist() == [15.0, 21.0]

@@ -18,10 +18,11 @@ from kanpde.domain import Point, Region
 from kanpde.errors import ProblemError
 from kanpde.estimate import GAUSS, SCATTERED, TrainedField
 from kanpde.export import Grid, export
+from kanpde.expression import as_expression
 from kanpde.network import Network, Trainable
-from kanpde.operator import DifferentialOperator, compile_operator
+from kanpde.operator import DifferentialOperator
 from kanpde.plots import plot_record
-from kanpde.problem import Context, Problem
+from kanpde.problem import Problem
 from kanpde.record import Record
 from kanpde.references import GridFunction
 from kanpde.solution.units import ScaledField
@@ -63,13 +64,16 @@ class Solution:
         Raises:
             ProblemError: the expression contains something that is neither a coordinate nor an unknown.
         """
-        label = "the expression"
-        scope = self.problem.scope(label)
-        if not scope.complex:
-            operator = compile_operator(expression, scope)
-            return lambda points: self._evaluated(operator, self._points(points))
-        re, im = (compile_operator(part(expression), scope) for part in (sp.re, sp.im))
-        return lambda points: self._evaluated(re, x := self._points(points)) + 1j * self._evaluated(im, x)
+        context, inside, label = self.problem.context, self.problem.domain.interior, "the expression"
+        kinds = (sp.re, sp.im) if any(len(part) == 2 for part in context.layout.parts) else (as_expression,)
+        operators = [context.operators(kind(expression), inside, label)[0] for kind in kinds]
+
+        def values(points: Any) -> np.ndarray:
+            x = self._points(points)
+            re, *im = (self._evaluated(operator, x) for operator in operators)
+            return re + 1j * im[0] if im else re
+
+        return values
 
     def integrate(self, expression: Any, on: Region | Point | None = None) -> float:
         """The integral of an expression of the unknowns: a mean, an energy, or a flux through a side.
@@ -84,11 +88,15 @@ class Solution:
             ProblemError: a region of another domain, or an expression with something unknown in it.
         """
         label = "the integrand"
-        context = Context(self.problem.domain, self.problem.unknowns)
+        context = self.problem.context
         region = self.problem.domain.interior if on is None else context.region(on, label)
-        operator = context.operator(expression, region, label)
+        operators = context.operators(expression, region, label)
+        if len(operators) > 1:
+            raise ProblemError(
+                f"{label} is complex; integrate its real and its imaginary part, sp.re(...), sp.im(...)."
+            )
         points = self._rule(region)
-        return float(points.weights @ self._evaluated(operator, points.x, points.normals))
+        return float(points.weights @ self._evaluated(operators[0], points.x, points.normals))
 
     def _rule(self, region: Region) -> PointSet:
         """The accurate rule of the domain, Gauss on its sides, scattered points where a predicate cuts."""
