@@ -102,7 +102,6 @@ class Known:
 @functools.cache
 def _differentiable_step(torch: ModuleType) -> Any:
     """Return the operation that PyTorch differentiates by the derivatives of a known field, known fields again."""
-
     base: Any = torch.autograd.Function
 
     class Step(base):
