@@ -203,7 +203,7 @@ def test_problem_beyond_conventional_solvers(file: Path, monkeypatch: Any) -> No
     def impossible(*_: Any) -> None:
         raise ProblemError("a grid needs a box.")
 
-    monkeypatch.setattr(conventional, "best_conventional", impossible)
+    monkeypatch.setattr(conventional, "solvers", lambda _: (impossible, impossible))
     problem = load_problem(file)
     assert beside(problem, FakeSolution(problem, record()), None) == {
         "name": "no conventional solver: a grid needs a box."
@@ -439,6 +439,32 @@ def test_reference_is_kept_and_shown(file: Path, tmp_path: Path, capsys: Any) ->
     assert last_json(capsys) == said
     assert run("plot", tmp_path / "poisson-reference.h5", "--out", tmp_path / "f") == 0
     assert (tmp_path / "f" / "poisson-reference.png").stat().st_size > 10_000
+
+
+DISK = PROBLEM.replace("kp.Box({x: (-1, 1), y: (-1, 1)})", "kp.Disk((x, y), (0, 0), 1)").replace("(u, 0)", "(u, exact)")
+
+
+def test_reference_where_no_grid_fits(tmp_path: Path, capsys: Any) -> None:
+    file, words = written(tmp_path, DISK), ("--out", tmp_path / "r", "--shape", "800")
+    assert run("reference", file, *words, "--order", "3", "--json") == 0
+    said = last_json(capsys)
+    assert said["relative_l2"] < 1e-3
+    assert run("show", tmp_path / "r" / "poisson-reference.h5", "--json") == 0
+    out = capsys.readouterr().out
+    assert json.loads(out.splitlines()[-1]) == said
+    assert "finite elements of degree 3" in out
+    assert run("plot", tmp_path / "r" / "poisson-reference.h5", "--out", tmp_path / "f") == 0
+    capsys.readouterr()
+    assert "give 2, 3 or 4" in refused(capsys, "reference", file, *words, "--order", "8")
+    assert "number of cells" in refused(capsys, "reference", file, "--shape", "9,9")
+
+
+def test_solutions_are_compared_with_finite_elements(tmp_path: Path) -> None:
+    problem = load_problem(written(tmp_path, DISK))
+    mesh = reference(problem, shape=(800,), order=3)
+    told = beside(problem, lambda p: 1.01 * mesh(p), mesh)
+    assert told["reference_l2"] == pytest.approx(0.01, rel=1e-9)
+    assert told["name"].startswith("finite elements of degree 3")
 
 
 @pytest.mark.parametrize(

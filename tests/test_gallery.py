@@ -21,6 +21,7 @@ from kanpde.gallery import (
     Entry,
     Files,
     Settings,
+    distance,
     entry_of,
     failed,
     load_entries,
@@ -28,7 +29,7 @@ from kanpde.gallery import (
     refreshed,
     save_entries,
 )
-from kanpde.gallery.entry import distance, domain_words, quantities
+from kanpde.gallery.entry import domain_words, quantities
 from kanpde.gallery.table import markdown, quantity_words
 
 x, y = sp.symbols("x y", real=True)
@@ -167,6 +168,20 @@ def test_errors_are_measured_away_from_points() -> None:
     away = Settings(away=((1.0, 1.0),), distance=0.2)
     assert distance(problem, near, problem.exact_values, away) == 0.0
     assert entry_of(problem, near, away, {}, None).error == 0.0
+
+
+def test_a_mode_has_no_sign() -> None:
+    problem = kp.Problem(
+        name="tone",
+        domain=kp.Box({x: (0, 1), y: (0, 1)}),
+        equations=sp.Eq(-kp.laplacian(u), kp.Eigenvalue("lam", near=20) * u),
+        conditions=kp.Dirichlet(u, 0),
+    )
+    made = Made(problem, 0.01)
+    for sign in (1, -1):
+        gap = distance(problem, made, lambda p, sign=sign: sign * (p[:, 0] * p[:, 1])[:, None], Settings())
+        assert gap == pytest.approx(0.01, rel=1e-12)
+    assert distance(square(), made, lambda p: -(p[:, 0] * p[:, 1])[:, None], Settings()) == pytest.approx(2.01)
 
 
 def test_scalars_stand_beside_their_truth() -> None:

@@ -33,8 +33,10 @@ Rtol = Annotated[float, typer.Option(metavar="R", help="Relative L2 error to rea
 Seed = Annotated[int | None, typer.Option(metavar="S", help="What the random numbers begin with.", show_default="0")]
 Seconds = Annotated[float | None, typer.Option(metavar="T", help="Stop after this time.", show_default="no limit")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left in DIR.")]
-Shape = Annotated[str | None, typer.Option(metavar="N,N,...", help="Nodes along each coordinate.", show_default="auto")]
-Order = Annotated[str, typer.Option(metavar="P", help="2, 4, 6, 8 or chebyshev.")]
+Shape = Annotated[
+    str | None, typer.Option(metavar="N,N,...", help="Nodes along each coordinate, or cells.", show_default="auto")
+]
+Order = Annotated[str, typer.Option(metavar="P", help="2, 4, 6, 8 or chebyshev; 2, 3, 4 on a mesh.")]
 Format = Annotated[str, typer.Option("--format", metavar="EXT", help="png, pdf or svg.")]
 Part = Annotated[
     str | None, typer.Option(metavar="PART", help="solution, error, history or edges alone.", show_default="all")

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from kanpde import store
 from kanpde.cli import report
-from kanpde.cli.conventional import beside, facts, method
+from kanpde.cli.conventional import Reference, beside, facts, method
 from kanpde.cli.progress import live
 from kanpde.cli.results import Files, find_results, previous
 from kanpde.cli.userfile import load_problem, spoken_warnings, users_code
@@ -24,6 +24,8 @@ from kanpde.plots import check_format, plot_part, plot_record, plot_tables
 from kanpde.problem import Problem
 from kanpde.record import Record
 from kanpde.references import GridFunction, find_reference, reference
+from kanpde.references.library import load_reference
+from kanpde.references.reference import fits_grid
 from kanpde.solution import Solution, solve
 from kanpde.tables import PlotTables, tabulate
 
@@ -84,7 +86,7 @@ def _seed(wish: Wish, earlier: Record | None) -> int:
     return 0 if earlier is None else earlier.seed
 
 
-def _keep(problem: Problem, solution: Solution, files: Files, stored_reference: GridFunction | None) -> Record:
+def _keep(problem: Problem, solution: Solution, files: Files, stored_reference: Reference | None) -> Record:
     """Writes the solution first, then what stands beside it: nothing that comes later can lose it."""
     solution.save(files.solution)
     stored = store.load(files.solution)
@@ -111,31 +113,34 @@ def reference_file(file: Path, order: str, shape: str | None, out: Path, as_json
     with spoken_warnings():
         problem = load_problem(file)
         files = Files(out, problem.name)
-        nodes = _shape(shape, problem)
+        nodes, degree = _shape(shape, problem), _order(order, problem)
         files.check(files.reference)
         with users_code(file):
-            grid = reference(problem, shape=nodes, order=_order(order))
-        grid.save(files.reference)
-    report.print_pairs(console, f"reference of {problem.name}", _reference_pairs(grid))
+            found = reference(problem, shape=nodes, order=degree)
+        found.save(files.reference)
+    report.print_pairs(console, f"reference of {problem.name}", _reference_pairs(found))
     report.print_line(console, str(files.reference))
     if as_json:
-        report.print_json(_reference_summary(grid))
+        report.print_json(_reference_summary(found))
     return 0
 
 
-def _order(text: str) -> int | str:
-    """The order of a reference as the library takes it."""
-    if text == "chebyshev":
-        return text
-    if text in ("2", "4", "6", "8"):
-        return int(text)
-    raise ProblemError(f"--order {text} is unknown: give 2, 4, 6, 8 or chebyshev.")
+def _order(text: str, problem: Problem) -> int | str:
+    """The order of a reference as the library takes it: of differences, or of finite elements where no grid fits."""
+    orders = ("2", "4", "6", "8", "chebyshev") if fits_grid(problem) else ("2", "3", "4")
+    if text not in orders:
+        raise ProblemError(f"--order {text} is unknown: give {', '.join(orders[:-1])} or {orders[-1]}.")
+    return text if text == "chebyshev" else int(text)
 
 
 def _shape(text: str | None, problem: Problem) -> tuple[int, ...] | None:
-    """Nodes along each coordinate; one number stands for all."""
+    """Nodes along each coordinate, one number for all of them; where no grid fits, how many cells a mesh has."""
     if text is None:
         return None
+    if not fits_grid(problem):
+        if not text.strip().isdigit():
+            raise ProblemError(f"--shape {text}: give the number of cells of a mesh.")
+        return (int(text),)
     words, dimension = text.split(","), len(problem.coordinates)
     if not all(word.strip().isdigit() for word in words) or len(words) not in (1, dimension):
         raise ProblemError(
@@ -145,13 +150,13 @@ def _shape(text: str | None, problem: Problem) -> tuple[int, ...] | None:
     return nodes * dimension if len(nodes) == 1 else nodes
 
 
-def _reference_summary(grid: GridFunction) -> dict[str, Any]:
+def _reference_summary(grid: Reference) -> dict[str, Any]:
     return {"problem": grid.name, "status": "reference", "shape": list(grid.values.shape[:-1]), "order": grid.order} | {
         key: getattr(grid, key) for key in ("relative_l2", "error_estimate", "seconds")
     }
 
 
-def _reference_pairs(grid: GridFunction) -> list[tuple[str, Any]]:
+def _reference_pairs(grid: Reference) -> list[tuple[str, Any]]:
     beside_it = facts(grid)
     return [
         ("method", method(grid)),
@@ -179,7 +184,7 @@ def _show_solution(console: Console, path: Path, as_json: bool) -> None:
 
 
 def _show_reference(console: Console, path: Path, as_json: bool) -> None:
-    grid = GridFunction.load(path)
+    grid = load_reference(path)
     report.print_line(console, grid.text)
     report.print_pairs(console, f"reference of {grid.name}", _reference_pairs(grid))
     report.print_pairs(console, str(path), {"signature": grid.signature, **grid.provenance}.items())
@@ -213,7 +218,7 @@ def _plot(source: Path, part: str | None, form: str, out: Path) -> Path | None:
     """The figure of a solution or a reference; a table has none."""
     kind = kind_of(source)
     if kind == "reference":
-        grid = GridFunction.load(source)
+        grid = load_reference(source)
         return plot_tables(f"{grid.name}: {method(grid)}", grid_tables(grid), out / f"{source.stem}.{form}")
     if kind != "solution":
         return None
@@ -226,7 +231,8 @@ def _plot(source: Path, part: str | None, form: str, out: Path) -> Path | None:
     return plot_part(part, stored.record, stored.tables, out / f"{target.figure().stem}-{part}.{form}")
 
 
-def grid_tables(grid: GridFunction) -> PlotTables:
-    """The arrays of a reference's figure, interpolated on the grid."""
-    bounds = np.array([(nodes.min(), nodes.max()) for nodes in grid.axes])
+def grid_tables(grid: Reference) -> PlotTables:
+    """The arrays of a reference's figure, interpolated on the grid; off a mesh its nearest cells go on."""
+    lines = grid.axes if isinstance(grid, GridFunction) else grid.points.T
+    bounds = np.array([(nodes.min(), nodes.max()) for nodes in lines])
     return PlotTables(grid.unknowns, grid.coordinates, tabulate(grid, grid.coordinates, bounds, space=grid.n_space))

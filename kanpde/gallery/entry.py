@@ -12,6 +12,7 @@ import numpy as np
 
 from kanpde.domain import Combination, Domain
 from kanpde.domain.shape import SIGNS
+from kanpde.expression import Eigenvalue
 from kanpde.gallery.settings import Settings
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
@@ -190,10 +191,8 @@ def _shape_words(shape: Domain) -> str:
 def quantities(solution: Solution, settings: Settings) -> list[dict[str, Any]]:
     """Identified scalars and integrals, each with its truth where that is known."""
     found = []
-    deviations = getattr(solution, "identified_stderr", {})
     for name, value in solution.identified.items():
-        deviation = deviations.get(name)
-        found.append(_quantity(name, value, settings.truth.get(name), deviation))
+        found.append(_quantity(name, value, settings.truth.get(name), solution.identified_stderr.get(name)))
     for unknown in solution.problem.unknowns:
         name = unknown.func.__name__
         if name in settings.integral:
@@ -232,9 +231,16 @@ def distance(problem: Problem, solution: Function, truth: Function, settings: Se
     for centre in settings.away:
         far = np.linalg.norm(space - np.asarray(centre), axis=1) > settings.distance
         points, weights, space = points[far], weights[far], space[far]
-    exact = truth(points)
-    gap, size = (float(weights @ (np.abs(v) ** 2).sum(axis=1)) for v in (solution(points) - exact, exact))
+    exact, found = truth(points), solution(points)
+    # A mode times -1 is the same mode.
+    signs = (1, -1) if any(isinstance(p, Eigenvalue) for p in problem.parameters) else (1,)
+    gap = min(_square(found - sign * exact, weights) for sign in signs)
+    size = _square(exact, weights)
     return float(np.sqrt(gap / size)) if size > 0 else float(np.sqrt(gap))
+
+
+def _square(values: np.ndarray, weights: np.ndarray) -> float:
+    return float(weights @ (np.abs(values) ** 2).sum(axis=1))
 
 
 def _missed_error(row: Entry) -> str:
