@@ -19,6 +19,7 @@ from .consistency import check_exact
 from .finiteness import check_finite, piece_sample
 from .materials import Materials, jumps
 from .statement import Statement
+from .wellposed import CHECKS as DATA_CHECKS
 
 # Conditions that are not held on the boundary.
 ELSEWHERE = ("initial", "integral", "observations", "interface")
@@ -178,6 +179,7 @@ CHECKS: tuple[Callable[[Statement], Iterator[str]], ...] = (
     check_sides,
     check_jumps,
     check_exact,
+    *DATA_CHECKS,
 )
 
 
