@@ -453,10 +453,16 @@ def test_reference_where_no_grid_fits(tmp_path: Path, capsys: Any) -> None:
     out = capsys.readouterr().out
     assert json.loads(out.splitlines()[-1]) == said
     assert "finite elements of degree 3" in out
-    assert run("plot", tmp_path / "r" / "poisson-reference.h5", "--out", tmp_path / "f") == 0
-    capsys.readouterr()
     assert "give 2, 3 or 4" in refused(capsys, "reference", file, *words, "--order", "8")
     assert "number of cells" in refused(capsys, "reference", file, "--shape", "9,9")
+
+
+@pytest.mark.slow
+def test_figures_of_references_on_meshes(tmp_path: Path) -> None:
+    file = written(tmp_path, DISK)
+    assert run("reference", file, "--shape", "200", "--out", tmp_path) == 0
+    assert run("plot", tmp_path / "poisson-reference.h5", "--out", tmp_path / "f") == 0
+    assert (tmp_path / "f" / "poisson-reference.png").stat().st_size > 10_000
 
 
 def test_solutions_are_compared_with_finite_elements(tmp_path: Path) -> None:
