@@ -98,16 +98,20 @@ def evaluate(expression: sp.Basic, scope: Scope) -> sp.Basic:
     """Carry out the derivatives that are still unevaluated, such as Derivative(u**2, x)."""
     # doit also builds every node anew: what sp.factor kept unevaluated takes the form that it has after storing.
     value = expression.doit()
-    if value.atoms(sp.Integral):
-        raise ProblemError(
-            f"{scope.label} contains an integral of the unknown, and equations hold point by point: use the condition "
-            "Integral(expression, value), or make the integral an unknown of its own whose derivative is the integrand."
-        )
+    _refuse_integrals(value, scope.label)
     for kind in (sp.Subs, sp.Sum):
         left = sorted(value.atoms(kind), key=str)
         if left:
             raise ProblemError(f"{scope.label} contains {left[0]}, which is not supported; use derivatives only.")
     return value
+
+
+def _refuse_integrals(expression: sp.Basic, label: str) -> None:
+    if expression.atoms(sp.Integral):
+        raise ProblemError(
+            f"{label} contains an integral of the unknown, and equations hold point by point: use the condition "
+            "Integral(expression, value), or make the integral an unknown of its own whose derivative is the integrand."
+        )
 
 
 def jets(expression: sp.Basic, scope: Scope) -> sp.Basic:
@@ -245,8 +249,12 @@ def unknowns_of(equations: Sequence[object]) -> tuple[AppliedUndef, ...]:
     """Return the applied functions that occur, sorted by name.
 
     Raises:
-        ProblemError: one name with different arguments.
+        ProblemError: one name with different arguments, or under an integral.
     """
+    for equation in equations:
+        integrals = as_expression(equation).atoms(sp.Integral)
+        if any(integral.atoms(AppliedUndef) for integral in integrals):
+            _refuse_integrals(as_expression(equation), "the equation")
     found = {f for e in equations for f in as_expression(e).atoms(AppliedUndef)}
     ordered = tuple(sorted(found, key=lambda f: (f.name, str(f))))
     for first, second in itertools.pairwise(ordered):

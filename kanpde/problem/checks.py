@@ -190,7 +190,8 @@ def _check_axis(problem: Statement, i: int, axis: int) -> Iterator[str]:
     counts = [_count(problem, i, points) for points in samples]
     if order == 1:
         overdetermined = len(problem.operators) > len(problem.fields)
-        if not any(counts) and not overdetermined and _is_sided(problem, i):
+        ruled = all(_others(problem, points) for points in samples)
+        if not any(counts) and not overdetermined and not ruled and _is_sided(problem, i):
             yield f"{unknown} has no condition on {sides[0].name} or {sides[1].name}; is there no inflow?"
         return
     for side, points, own, other in zip(sides, samples, counts, reversed(counts), strict=True):

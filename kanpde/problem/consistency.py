@@ -16,6 +16,9 @@ from .statement import Statement
 N_POINTS = 32
 # Relative to the terms of the equation: far above rounding, far below a forgotten factor.
 TOLERANCE = 1e-7
+# Gauss nodes along each coordinate, by their number; where an exact solution is not smooth they err.
+QUADRATURE = {1: 64, 2: 40, 3: 16}
+INTEGRAL = 1e-4
 
 
 def check_exact(problem: Statement) -> Iterator[str]:
@@ -27,6 +30,8 @@ def check_exact(problem: Statement) -> Iterator[str]:
     for condition in problem.conditions:
         if condition.operator is None:
             yield from _check_periodic(problem, condition)
+        elif condition.kind == "integral":
+            yield from _check_integral(problem, condition)
         elif condition.kind not in ("integral", "observations"):
             yield from _check_operator(problem, condition.operator, condition.region, condition.label)
 
@@ -66,6 +71,26 @@ def _check_periodic(problem: Statement, condition: CompiledCondition) -> Iterato
     worst = int(np.argmax(jump))
     if jump[worst] > TOLERANCE * (1.0 + np.abs(values).max()):
         yield _message(problem, condition.label, float(jump[worst]), lower[worst])
+
+
+def _check_integral(problem: Statement, condition: CompiledCondition) -> Iterator[str]:
+    """Integrals over the whole domain, where neither time nor parameters are."""
+    operator, domain = condition.operator, problem.domain
+    inside = condition.region.text == domain.interior.text and len(domain.space) == domain.dimension
+    if operator is None or condition.value is None or condition.value.free_symbols or not inside:
+        return
+    points, weights = domain.quadrature(QUADRATURE.get(domain.dimension, 8))
+    try:
+        values = operator.evaluate(points, problem.exact_jet(points, operator.jet), np)
+    except ProblemError:
+        return
+    size, value = float(weights @ np.abs(values)), float(condition.value)
+    total = float(weights @ values)
+    if abs(total - value) > INTEGRAL * max(size, abs(value)):
+        yield (
+            f"the exact solution does not satisfy {condition.label}: its integral is {total:.6g}; change the value, or "
+            "the exact solution by a constant."
+        )
 
 
 def _message(problem: Statement, label: str, residual: float, point: np.ndarray) -> str:

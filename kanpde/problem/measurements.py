@@ -59,12 +59,15 @@ def checked_data(points: object, values: object, sigma: object, domain: Domain, 
     if outside.any():
         where = ", ".join(f"{c:.4g}" for c in x[int(np.argmax(outside))])
         raise ProblemError(f"{label}: the point ({where}) lies outside the domain; leave it out or enlarge the domain.")
-    return Data(x, v.real.copy() if not np.any(v.imag) else v, _sigma(sigma, len(x), label))
+    v = v if np.any(v.imag) else v.real.copy()
+    for array in (x, v):
+        array.setflags(write=False)
+    return Data(x, v, _sigma(sigma, len(x), label))
 
 
 def _array(value: object, what: str, dtype: type = np.float64) -> np.ndarray:
     try:
-        array = np.array(value, dtype=dtype)
+        array: np.ndarray = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise ProblemError(f"{what} must be numbers: {error}.") from error
     if not np.all(np.isfinite(array)):
