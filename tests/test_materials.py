@@ -323,7 +323,7 @@ def test_an_eigenvalue_in_materials_is_normalised_once() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(ProblemError, match="has no value at .*; give it a last branch"):
+    with pytest.raises(ProblemError, match=r"has no value at .*; give it a last branch"):
         halves(equations=kp.divergence(sp.Piecewise((2, x < 0)) * kp.gradient(u)))
     equation = kp.divergence(HALVES * kp.gradient(kp.laplacian(u)))
     with pytest.raises(ProblemError, match="materials that jump are for second order"):
