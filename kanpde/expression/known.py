@@ -263,6 +263,11 @@ def derivative_order(expression: sp.Basic) -> float:
     return min((f.func.known.source.order - sum(f.func.known.orders) for f in found), default=math.inf)
 
 
+def is_evaluable(expression: sp.Basic) -> bool:
+    """Return whether an expression has values, which one from a file that refers to code has not."""
+    return not any(isinstance(f.func.known.source, StoredCode) for f in expression.atoms(KnownFunction))
+
+
 def with_code(expression: sp.Basic, others: Iterable[sp.Basic]) -> sp.Basic:
     """Return an expression from a file with the callables of other expressions wherever it had the same ones."""
     functions = {f.func.known for other in others for f in other.atoms(KnownFunction)}

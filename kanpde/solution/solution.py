@@ -18,7 +18,7 @@ from kanpde.domain import Point, Region
 from kanpde.errors import ProblemError
 from kanpde.estimate import GAUSS, SCATTERED, TrainedField
 from kanpde.export import Grid, export
-from kanpde.expression import as_expression
+from kanpde.expression import as_expression, is_evaluable
 from kanpde.network import Network, Trainable
 from kanpde.operator import DifferentialOperator
 from kanpde.plots import plot_record
@@ -219,7 +219,7 @@ class Solution:
         problem, names = self.problem, self.record.coordinates
         exact: Values | None = None
         truth = ""
-        if problem.exact is not None:
+        if problem.exact is not None and all(map(is_evaluable, problem.exact.values())):
             exact, truth = problem.exact_values, "exact solution"
         elif self.correction is not None:
             exact, truth = self.corrected(), "estimate"
