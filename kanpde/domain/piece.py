@@ -158,7 +158,9 @@ class BoxPiece:
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Return which points lie in the box, up to rounding, and satisfy the predicate."""
         lower, upper = np.array(self.lower), np.array(self.upper)
-        slack = TOLERANCE * np.maximum(upper - lower, np.maximum(np.abs(lower), np.abs(upper)))
+        # Of the whole piece where it has no width of its own: a side at x = 0 must hold points at x = 1e-16.
+        own = np.maximum(upper - lower, np.maximum(np.abs(lower), np.abs(upper)))
+        slack = TOLERANCE * np.where(upper > lower, own, np.maximum(own, (upper - lower).max(initial=0.0)))
         inside = ((points >= lower - slack) & (points <= upper + slack)).all(axis=1)
         return inside & holds(self.predicate, self.coordinates, points)
 
