@@ -13,7 +13,7 @@ import kanpde as kp
 from kanpde.errors import ProblemError
 from kanpde.operator import JetVariable
 from kanpde.references import DefectEstimate
-from kanpde.references.frame import FrameDefectSolver
+from kanpde.references.frame import FrameDefectSolver, defect
 
 x, y, z, t, k = sp.symbols("x y z t k", real=True)
 u, v, p = (sp.Function(name)(x, y) for name in "uvp")
@@ -77,6 +77,26 @@ def test_what_cannot_be_resolved_is_not_certified(name: str, frequency: int) -> 
     right = estimate.relative is not None and abs(estimate.relative / field.relative_error - 1) <= 0.2
     assert right or not estimate.trusted
     assert estimate.trusted or estimate.reason
+
+
+@pytest.mark.parametrize(("off", "reason"), [("RESOLVED", "two degrees differ"), ("AGREEMENT", "keeps")])
+def test_each_guard_suffices(off: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defect, off, 1e9)
+    problem = shape("disk")
+    for frequency in (22, 30, 60):
+        field = Known(problem, [sp.sin(frequency * x) * sp.sin(frequency * y + 0.4)])
+        estimate = FrameDefectSolver(problem, largest=400).estimate(field)
+        assert not estimate.trusted
+        assert reason in estimate.reason
+
+
+@pytest.mark.parametrize("name", ["disk", "L"])
+def test_what_is_not_resolved_is_not_blown_up(name: str) -> None:
+    """Points that are dense enough everywhere: no function of the frame is small at all of them and large between."""
+    problem = shape(name)
+    field = Known(problem, [sp.sin(20 * x) * sp.sin(20 * y + 0.4)])
+    estimate = FrameDefectSolver(problem, largest=400).estimate(field)
+    assert estimate.relative < 30 * field.relative_error
 
 
 def test_noise_is_not_certified() -> None:

@@ -79,7 +79,9 @@ def traced(region: Region, degree: int, extent: Array, least: int, seed: int = 2
     clouds = []
     for k, piece in enumerate(region.pieces()):
         m = piece.dimension
-        share = min(1.0, 1.5 * piece.measure ** (1 / max(m, 1)) / float(np.max(extent)))
+        # Around a circle a polynomial of degree n has 2 n + 1 modes, and Gauss points are sparse in the middle.
+        most = 1.0 if isinstance(piece, BoxPiece) else 2.0
+        share = min(most, 1.5 * piece.measure ** (1 / max(m, 1)) / float(np.max(extent)))
         along = max(least, round(2 * (degree + 1) * share) + 6)
         count = along**m / math.factorial(m) if m <= GAUSS_DIMENSION else 2 * math.comb(degree + m, m)
         clouds.append(_clustered(piece, math.ceil(count), seed + k))
@@ -117,13 +119,14 @@ def _clustered(piece: Piece, count: int, seed: int, degrees: Sequence[int] = ())
     if m == 0:
         points = piece.points(np.zeros((1, 0)))
         return Cloud(points, np.ones(1), piece.normals(points))
-    if m <= GAUSS_DIMENSION and piece.fraction == 1.0:
-        sides = [math.ceil(count ** (1 / m) - 1e-9)] * m
-        if degrees and m == len(degrees):
-            box = isinstance(piece, BoxPiece)
-            sides = [
-                math.ceil(1.2 * n) + 3 if box else max(s, max(degrees) + 3) for s, n in zip(sides, degrees, strict=True)
-            ]
+    # A chart of a shape may turn an axis into an angle, for which tensor points would be too few: there they scatter.
+    interior = m == len(degrees)
+    if m <= GAUSS_DIMENSION and piece.fraction == 1.0 and (m == 1 or not interior or isinstance(piece, BoxPiece)):
+        sides = (
+            [math.ceil(1.2 * n) + 3 for n in degrees]
+            if interior and m > 1
+            else [math.ceil(count ** (1 / m) - 1e-9)] * m
+        )
         unit, shares = _gauss(sides)
         points = piece.points(unit)
         return Cloud(points, piece.measure * shares, piece.normals(points))
