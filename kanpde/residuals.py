@@ -112,18 +112,18 @@ class Block:
 
     def chunks(self, ansatz: Ansatz, size: int, like: Tensor, parameters: Sequence[Parameter]) -> list[Chunk]:
         """Slices of at most `size` points, on the device and in the precision of `like`."""
-        x = torch.as_tensor(self.points.x, dtype=like.dtype, device=like.device)
+        x = like.new_tensor(self.points.x)
         step = size if self.gather is None else len(x)
         slices = [slice(start, min(start + step, len(x))) for start in range(0, len(x), step)]
         return [self._chunk(x, part, ansatz, parameters) for part in slices]
 
     def _chunk(self, x: Tensor, part: slice, ansatz: Ansatz, parameters: Sequence[Parameter]) -> Chunk:
         points = x[part]
-        weights = torch.as_tensor(self.points.weights[part]).to(points)
+        weights = points.new_tensor(self.points.weights[part])
         normals = None if self.points.normals is None else torch.as_tensor(self.points.normals[part]).to(points)
         programs = tuple(bind(lowered, points, normals) for lowered in self.equations)
         plain = self.gather is not None
-        target = 0.0 if plain or self.target is None else torch.as_tensor(self.target[part]).to(points)
+        target = 0.0 if plain or self.target is None else points.new_tensor(self.target[part])
         scale = torch.ones_like(weights) if plain else (self.weight * weights).sqrt()
         scalars = tuple(tuple(parameters.index(p) for p in e.operator.parameters) for e in self.equations)
         frame = ansatz.frame(points, self.derivatives)
