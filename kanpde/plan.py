@@ -289,7 +289,8 @@ def _space_rule(problem: Problem, condition: CompiledCondition, seed: int) -> Po
     domain, space = problem.domain, len(problem.domain.space)
     if condition.region.text == domain.interior.text:
         factor = domain.factor if isinstance(domain, Product) else domain
-        x, weights = factor.quadrature(RULE_NODES.get(space, 8))
+        cells, nodes = problem.context.cells, RULE_NODES.get(space, 8)
+        x, weights = factor.quadrature(nodes) if cells is None else cells.quadrature(factor, nodes)
         return PointSet(x, weights, None)
     extent = float(np.prod(np.ptp(domain.bounds[space:], axis=1))) if domain.dimension > space else 1.0
     points = collocate(condition.region, RULE_POINTS, "gauss", seed)

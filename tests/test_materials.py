@@ -254,6 +254,30 @@ def test_an_integral_takes_the_field_of_each_material() -> None:
     assert target.tolist() == [2.0]
 
 
+def integral(problem: kp.Problem, expression: sp.Expr) -> tuple[np.ndarray, np.ndarray]:
+    """The integral of an expression of the exact solution as the rows of a condition have it, and at which times."""
+    (condition,) = problem.context.compile(kp.Integral(expression, 0))
+    assert condition.operator is not None
+    points, gather, _ = integral_rows(problem, condition, 0)
+    jet = problem.exact_jet(points.x, condition.operator.jet)
+    times = points.x[:: len(points) // len(gather), len(problem.domain.space) :].sum(axis=1)
+    return gather @ condition.operator.evaluate(points.x, jet, np), times
+
+
+def test_integrals_do_not_cross_interfaces() -> None:
+    """31/40 - r²/10 over the disk and 1 - r² over the rest of the square; a rule for the whole has three digits."""
+    rest = 4 - 8 / 3 - np.pi / 4 + np.pi / 32
+    assert integral(inclusion(), u)[0][0] == pytest.approx(rest + np.pi * (31 / 160 - 1 / 320), rel=1e-7)
+
+
+def test_integrals_at_each_time_do_not_cross_interfaces() -> None:
+    """Squares of sin x on (-1, 0) and of sin(x/2)/2 on (0, 2), falling with exp(-2t)."""
+    values, times = integral(heated(), w**2)
+    assert len(set(times)) > 10
+    space = 1 / 2 - np.sin(2) / 4 + (1 - np.sin(2) / 2) / 4
+    np.testing.assert_allclose(values, space * np.exp(-2 * times), rtol=1e-10)
+
+
 def test_observations_go_to_the_material_in_which_they_lie() -> None:
     seen = kp.Observations(u, [[-0.5, 0], [0.5, 0], [0.6, 0.1]], [1, 2, 3], sigma=[0.1, 0.2, 0.3])
     left, right = of_kind(halves(conditions=[kp.Dirichlet(u, 0), seen]), "observations")

@@ -77,6 +77,14 @@ class Materials:
             points = points - moved(normals, self.domain)
         return float(np.mean(holds(self.predicates[k], self.domain.coordinates, points))) if len(points) else 0.0
 
+    def quadrature(self, domain: Domain, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Points and weights of a rule for the domain, or for its factor in space, that does not cross interfaces."""
+        pieces = [piece for p in self.predicates for piece in domain.interior.where(p).pieces()]
+        rules = [rule for rule in (piece.rule(n) for piece in pieces) if rule is not None]
+        if len(rules) < len(pieces):
+            return domain.quadrature(n)
+        return np.concatenate([x for x, _ in rules]), np.concatenate([w for _, w in rules])
+
     def resolved(self, expression: sp.Basic, k: int) -> sp.Basic:
         """An expression in one material: of a Piecewise that jumps where materials end, the branch that holds there."""
         rules = {p: self._branch(p, k) for p in expression.atoms(sp.Piecewise)}

@@ -100,9 +100,12 @@ class Solution:
 
     def _rule(self, region: Region) -> PointSet:
         """The accurate rule of the domain, Gauss on its sides, scattered points where a predicate cuts."""
-        domain = self.problem.domain
+        domain, cells = self.problem.domain, self.problem.context.cells
+        nodes = GAUSS.get(domain.dimension, LEAST_GAUSS)
+        if region.text == domain.interior.text and cells is not None:
+            return PointSet(*cells.quadrature(domain, nodes), None)
         if region.text == domain.interior.text and not domain.is_box:
-            return PointSet(*domain.quadrature(GAUSS.get(domain.dimension, LEAST_GAUSS)), None)
+            return PointSet(*domain.quadrature(nodes), None)
         parts = [Region.whole(region.domain, [piece], region.name) for piece in region.pieces()]
         rules = [_on_piece(part) for part in parts]
         normals = [rule.normals for rule in rules if rule.normals is not None]
