@@ -39,6 +39,7 @@ SPLIT: list[Any] = [
     sp.Abs(z) ** 4 * z,
     sp.conjugate(z) * z**2 * sp.I,
     sp.log(x + sp.I * y),
+    sp.conjugate(sp.sqrt(z)),
     sp.Piecewise((1, x < 0.5), (1 + sp.I * x, True)) * z,
     sp.hankel1(0, sp.sqrt(x**2 + y**2)),
     sp.hankel2(2, 3 * x),
