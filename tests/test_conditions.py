@@ -173,6 +173,15 @@ def test_the_norm_of_a_complex_mode_counts_both_parts() -> None:
     assert len(norm.operator.symbols) == 2
 
 
+def test_an_unknown_coefficient_is_no_part_of_the_norm() -> None:
+    a = kp.UnknownField("a", x, y)
+    equation = kp.laplacian(u) + kp.Eigenvalue("lam", near=5) * a * u
+    problem = membrane(equations=equation, conditions=[kp.Dirichlet(u, 0), kp.Observations(u, POINTS, [1, 2, 3])])
+    (norm,) = of_kind(problem, "integral")
+    assert norm.operator is not None
+    assert str(norm.operator.expression) == "u**2"
+
+
 def test_over_time_the_norm_is_that_of_space() -> None:
     equation = w.diff(t) - w.diff(x, 2) - kp.Eigenvalue("lam", near=5) * w
     problem = kp.Problem(MOVING, equation, [kp.Dirichlet(w, 0), kp.Initial(w, sp.sin(sp.pi * x / 2))])
@@ -309,3 +318,10 @@ def test_data_must_be_finite_on_curved_walls_and_need_not_be_in_holes() -> None:
     membrane(domain=RING, conditions=kp.Dirichlet(u, 1 / sp.sqrt(x**2 + y**2)))
     with pytest.raises(ProblemError, match="is not finite at"):
         membrane(domain=RING, conditions=kp.Dirichlet(u, 1 / sp.sqrt(x**2 + y**2 - 2)))
+
+
+def test_both_parts_of_a_complex_equation_have_its_number() -> None:
+    c = kp.complex_unknown("c", x, y)
+    given = {"equations": [kp.laplacian(c) + sp.I * c, sp.Eq(u, x + 1)], "conditions": kp.Dirichlet(c, 0)}
+    with pytest.warns(ProblemWarning, match=r"does not satisfy equation 2: its residual is -?1"):
+        membrane(**given, exact={c: sp.S.Zero, u: x})

@@ -14,6 +14,7 @@ from kanpde.errors import ProblemError, ProblemWarning
 from kanpde.lifting import impose
 from kanpde.plan import blocks, integral_rows
 from kanpde.problem import CompiledCondition
+from kanpde.problem.compiling import compile_condition
 
 x, y, t = sp.symbols("x y t", real=True)
 u, v = (sp.Function(name)(x, y) for name in "uv")
@@ -256,7 +257,7 @@ def test_an_integral_takes_the_field_of_each_material() -> None:
 
 def integral(problem: kp.Problem, expression: sp.Expr) -> tuple[np.ndarray, np.ndarray]:
     """The integral of an expression of the exact solution as the rows of a condition have it, and at which times."""
-    (condition,) = problem.context.compile(kp.Integral(expression, 0))
+    (condition,) = compile_condition(problem.context, kp.Integral(expression, 0))
     assert condition.operator is not None
     points, gather, _ = integral_rows(problem, condition, 0)
     jet = problem.exact_jet(points.x, condition.operator.jet)
@@ -360,3 +361,24 @@ def test_expressions_are_taken_in_the_material_at_each_point() -> None:
     (operator,) = problem.context.operators(3 * u.diff(x), problem.domain.interior, "the expression")
     jet = np.array([[5.0, 5.0], [7.0, 7.0]])
     assert operator.evaluate(np.array([[-0.5, 0.0], [0.5, 0.0]]), jet, np).tolist() == [15.0, 21.0]
+
+
+def test_a_fault_is_named_by_the_equation_and_its_material() -> None:
+    inside = x**2 + y**2 < sp.Rational(1, 4)
+    exact = sp.Piecewise((0, inside), (1 - x**2 - y**2, True))
+    equation = sp.Eq(-kp.divergence(sp.Piecewise((10, inside), (1, True)) * kp.gradient(u)), 4)
+    with pytest.warns(ProblemWarning) as caught:
+        halves(equations=equation, conditions=kp.Dirichlet(u, exact), exact={u: exact})
+    said = [str(w.message) for w in caught]
+    assert any("does not satisfy equation 1 in material 1: its residual is -4" in message for message in said)
+    assert not any("material 2:" in message for message in said)
+
+
+def test_the_mean_of_an_exact_solution_is_held_against_its_condition_material_by_material() -> None:
+    problem = inclusion()
+    (exact,) = problem.exact.values()
+    mean = 4 - 8 / 3 - np.pi / 4 + np.pi / 32 + np.pi * (31 / 160 - 1 / 320)
+    given = {"equations": problem.equations, "exact": problem.exact}
+    halves(**given, conditions=[kp.Dirichlet(u, exact), kp.Integral(u, mean)])
+    with pytest.warns(ProblemWarning, match="its integral is 1.24498"):
+        halves(**given, conditions=[kp.Dirichlet(u, exact), kp.Integral(u, mean + 0.01)])

@@ -13,6 +13,7 @@ import sympy as sp
 import kanpde as kp
 from kanpde.errors import ProblemError, ProblemWarning
 from kanpde.problem import wellposed
+from kanpde.problem.compiling import compile_condition
 
 # The name of the function hides that of its module.
 resonance = importlib.import_module("kanpde.references.resonance").resonance
@@ -47,8 +48,7 @@ def with_conditions(domain: Any, equation: sp.Expr, conditions: list[Any]) -> Ba
     unknown = next(iter(equation.atoms(sp.core.function.AppliedUndef)))
     well_posed = [kp.Dirichlet(unknown, 0)] + ([kp.Initial(unknown, 0)] if domain.time is not None else [])
     problem = quietly(lambda: kp.Problem(domain, equation, well_posed))
-    context = importlib.import_module("kanpde.problem").Context(domain, problem.unknowns)
-    return Bare(problem, tuple(made for c in conditions for made in context.compile(c)))
+    return Bare(problem, tuple(made for c in conditions for made in compile_condition(problem.context, c)))
 
 
 def messages(check: Callable[[Any], Iterator[str]], statement: Any) -> list[str]:

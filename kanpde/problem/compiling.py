@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import sympy as sp
@@ -22,10 +22,26 @@ from .conditions import (
     Periodic,
     Robin,
 )
+from .context import Context
 from .measurements import Data, checked_data
 
-if TYPE_CHECKING:
-    from .context import Context
+
+def compile_condition(context: Context, condition: object) -> tuple[CompiledCondition, ...]:
+    """Compile one condition; one on a complex unknown gives two, and one in each material.
+
+    Raises:
+        ProblemError: not a condition, an unknown that no equation has, a region of another domain or an empty one.
+    """
+    if isinstance(condition, CompiledCondition):
+        return (condition,)
+    for kind, run in _COMPILERS.items():
+        if isinstance(condition, kind):
+            contexts = [context] if isinstance(condition, Integral) else context.each()
+            return tuple(made for own in contexts for made in run(own, condition))
+    raise ProblemError(
+        f"{condition!r} is not a condition; use Dirichlet, Neumann, Robin, Condition, Periodic, Initial, Integral "
+        "or Observations."
+    )
 
 
 def _dirichlet(context: Context, condition: Dirichlet) -> tuple[CompiledCondition, ...]:
@@ -153,7 +169,7 @@ def _observations(context: Context, condition: Observations) -> tuple[CompiledCo
     )
 
 
-COMPILERS: dict[type, Callable[[Context, Any], tuple[CompiledCondition, ...]]] = {
+_COMPILERS: dict[type, Callable[[Context, Any], tuple[CompiledCondition, ...]]] = {
     Dirichlet: _dirichlet,
     Neumann: _neumann,
     Robin: _robin,

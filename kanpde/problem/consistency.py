@@ -11,6 +11,7 @@ from ..errors import ProblemError
 from ..operator import DifferentialOperator
 from .conditions import CompiledCondition
 from .finiteness import piece_sample
+from .materials import Materials
 from .statement import Statement
 
 N_POINTS = 32
@@ -25,14 +26,14 @@ def check_exact(problem: Statement) -> Iterator[str]:
     """Warn of each equation or condition that the exact solution does not satisfy, with the largest residual."""
     if problem.exact is None or problem.parameters:
         return
-    for i, (operator, region) in enumerate(zip(problem.operators, problem.regions, strict=True), 1):
-        yield from _check_operator(problem, operator, region, f"equation {i}")
+    for operator, region, label in zip(problem.operators, problem.regions, problem.labels, strict=True):
+        yield from _check_operator(problem, operator, region, label)
     for condition in problem.conditions:
         if condition.operator is None:
             yield from _check_periodic(problem, condition)
         elif condition.kind == "integral":
             yield from _check_integral(problem, condition)
-        elif condition.kind not in ("integral", "observations"):
+        elif condition.kind != "observations":
             yield from _check_operator(problem, condition.operator, condition.region, condition.label)
 
 
@@ -79,7 +80,9 @@ def _check_integral(problem: Statement, condition: CompiledCondition) -> Iterato
     inside = condition.region.text == domain.interior.text and len(domain.space) == domain.dimension
     if operator is None or condition.value is None or condition.value.free_symbols or not inside:
         return
-    points, weights = domain.quadrature(QUADRATURE.get(domain.dimension, 8))
+    nodes, predicates = QUADRATURE.get(domain.dimension, 8), problem.layout.materials
+    cells = Materials(domain, predicates) if predicates else None
+    points, weights = domain.quadrature(nodes) if cells is None else cells.quadrature(domain, nodes)
     try:
         values = operator.evaluate(points, problem.exact_jet(points, operator.jet), np)
     except ProblemError:

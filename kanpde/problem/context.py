@@ -13,8 +13,6 @@ from ..domain import Domain, Point, Region
 from ..errors import ProblemError
 from ..expression import as_expression
 from ..operator import DifferentialOperator, Scope, compile_operator, compile_operators, operator_of
-from .compiling import COMPILERS
-from .conditions import CompiledCondition, Integral
 from .fields import Fields
 from .materials import Materials
 
@@ -46,23 +44,6 @@ class Context:
         if self.cells is None:
             return [self]
         return [replace(self, material=k) for k in range(len(self.cells.predicates))]
-
-    def compile(self, condition: object) -> tuple[CompiledCondition, ...]:
-        """Compile one condition; one on a complex unknown gives two, and one in each material.
-
-        Raises:
-            ProblemError: not a condition, an unknown that no equation has, a region of another domain or an empty one.
-        """
-        if isinstance(condition, CompiledCondition):
-            return (condition,)
-        for kind, run in COMPILERS.items():
-            if isinstance(condition, kind):
-                contexts = [self] if isinstance(condition, Integral) else self.each()
-                return tuple(made for context in contexts for made in run(context, condition))
-        raise ProblemError(
-            f"{condition!r} is not a condition; use Dirichlet, Neumann, Robin, Condition, Periodic, Initial, Integral "
-            "or Observations."
-        )
 
     def scope(self, label: str, on_boundary: bool = False) -> Scope:
         """Return what an equation may speak about."""

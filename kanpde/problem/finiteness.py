@@ -25,8 +25,8 @@ BOUNDED = 1e5
 
 def check_finite(problem: Statement) -> Iterator[str]:
     """Raise an error that names the first place where a known expression is not finite."""
-    for i, (operator, region) in enumerate(zip(problem.operators, problem.regions, strict=True), 1):
-        _check_operator(operator, region, f"equation {i}")
+    for operator, region, label in zip(problem.operators, problem.regions, problem.labels, strict=True):
+        _check_operator(operator, region, label)
     for condition in problem.conditions:
         if condition.operator is not None:
             _check_operator(condition.operator, condition.region, condition.label)

@@ -9,9 +9,10 @@ from sympy.core.function import AppliedUndef
 
 from ..domain import Product
 from ..errors import ProblemError
-from ..expression import Eigenvalue
+from ..expression import Eigenvalue, UnknownFieldFunction
 from ..operator import DifferentialOperator, compile_operators
 from ..operator.vector import Gradient, Laplacian, NormalDerivative
+from .compiling import compile_condition
 from .conditions import CompiledCondition, Integral
 from .context import Context
 from .fields import is_complex
@@ -25,9 +26,10 @@ def normalisations(
     eigenvalues = {p for operator in operators for p in operator.parameters if isinstance(p, Eigenvalue)}
     if not eigenvalues or any(c.kind == "integral" and not _linear(c) for c in conditions):
         return ()
-    squares = sp.Add(*(sp.Abs(u) ** 2 if is_complex(u) else u**2 for u in context.unknowns))
+    modes = [u for u in context.unknowns if not isinstance(u, UnknownFieldFunction)]
+    squares = sp.Add(*(sp.Abs(u) ** 2 if is_complex(u) else u**2 for u in modes))
     factor = context.domain.factor if isinstance(context.domain, Product) else context.domain
-    return context.compile(Integral(squares, sp.Float(factor.measure)))
+    return compile_condition(context, Integral(squares, sp.Float(factor.measure)))
 
 
 def _linear(condition: CompiledCondition) -> bool:

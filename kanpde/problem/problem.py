@@ -19,6 +19,7 @@ from ..errors import ProblemError, ProblemWarning
 from ..expression import Parameter, Program, UnknownFieldFunction, as_expression
 from ..operator import DifferentialOperator, JetVariable, Scope, real_twins, unknowns_of
 from .checks import check
+from .compiling import compile_condition
 from .conditions import AnyCondition, CompiledCondition
 from .context import Context
 from .fields import Fields
@@ -32,6 +33,11 @@ class NormalForms:
 
     operators: tuple[DifferentialOperator, ...]
     context: Context
+
+    @property
+    def labelled(self) -> list[tuple[DifferentialOperator, str]]:
+        """The normal forms with their numbers."""
+        return [(operator, f"equation {i}") for i, operator in enumerate(self.operators, 1)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,6 +62,7 @@ class Problem:
         name: names files and tables.
         unknowns: the applied functions that occur in the equations, sorted by name: the columns of a solution.
         operators: the normal forms of the equations, in their order.
+        labels: what messages call them.
         context: what further expressions of the unknowns are compiled in.
 
     Raises:
@@ -70,6 +77,7 @@ class Problem:
     unknowns: tuple[AppliedUndef, ...] = field(init=False)
     operators: tuple[DifferentialOperator, ...] = field(init=False)
     context: Context = field(init=False)
+    labels: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Compile and check."""
@@ -83,8 +91,9 @@ class Problem:
         unknowns = _unknowns(equations if done is None else done.context.unknowns, self.domain)
         context = done.context if done else Context(self.domain, unknowns, materials_of(equations, self.domain))
         self._set(unknowns=unknowns, context=context)
-        self._set(operators=done.operators if done else self._compiled(equations, context))
-        conditions = [made for c in _listed(self.conditions) for made in context.compile(c)]
+        found = done.labelled if done else self._compiled(equations, context)
+        self._set(operators=tuple(o for o, _ in found), labels=tuple(label for _, label in found))
+        conditions = [made for c in _listed(self.conditions) for made in compile_condition(context, c)]
         if not done and not any(c.kind == "interface" for c in conditions):
             conditions += interface_conditions(context, equations)
         self._set(exact=self._checked_exact())
@@ -97,10 +106,14 @@ class Problem:
         for key, value in values.items():
             object.__setattr__(self, key, value)
 
-    def _compiled(self, equations: Sequence[object], context: Context) -> tuple[DifferentialOperator, ...]:
-        """The normal forms of all equations, in each material."""
-        numbered = list(enumerate(equations, 1))
-        return tuple(o for c in context.each() for i, e in numbered for o in self._operators(e, c, f"equation {i}"))
+    def _compiled(self, equations: Sequence[object], context: Context) -> list[tuple[DifferentialOperator, str]]:
+        """The normal forms of all equations, in each material, and what messages call them."""
+        found = []
+        for own in context.each():
+            for i, equation in enumerate(equations, 1):
+                label = f"equation {i}" if own.material is None else f"equation {i} in material {own.material + 1}"
+                found += [(operator, label) for operator in self._operators(equation, own, label)]
+        return found
 
     def _operators(self, equation: object, context: Context, label: str) -> tuple[DifferentialOperator, ...]:
         if isinstance(equation, DifferentialOperator):

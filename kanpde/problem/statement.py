@@ -52,6 +52,10 @@ class Statement(Protocol):
         """The normal forms of the equations."""
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What messages call the equations."""
+
+    @property
     def conditions(self) -> tuple[CompiledCondition, ...]:
         """The compiled conditions."""
 
