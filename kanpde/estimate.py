@@ -54,7 +54,7 @@ class TrainedField:
         return self.jet(points, [JetVariable(k, zero) for k in range(self.network.outputs)])
 
     def _channels(self, points: np.ndarray, derivatives: DerivativeSet) -> np.ndarray:
-        x = torch.as_tensor(points, dtype=self.network.dtype, device=self.network.device)
+        x = torch.as_tensor(np.array(points), dtype=self.network.dtype, device=self.network.device)
         prepared = self.ansatz.prepare(self.network, x, derivatives)
         sweep = self.network.sweep(prepared, derivatives, reverse=False)
         return self.ansatz.frame(x, derivatives).constrain(sweep.output).cpu().numpy()
@@ -147,8 +147,6 @@ def methods(problem: Problem) -> tuple[Callable[[Problem], Solver], ...]:
     grids: tuple[Callable[[Problem], Solver], ...] = (DefectSolver,)
     if len(problem.fields) > 1:
         grids = (*grids, FrameDefectSolver)
-    if domain.time is None and domain.dimension == 2 and problem.order == 2:
-        grids = (*grids, FemDefectSolver)
     # A solution of its own is dear: only where nothing else resolves the residual.
     return (*grids, ReferenceDifference) if problem.domain.time is not None and not problem.is_linear else grids
 

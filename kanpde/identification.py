@@ -1,50 +1,86 @@
 """How well the data determine unknown scalars: standard errors from the Gauss-Newton Hessian.
 
 With measurement rows c (F - d), c a known multiple of 1/sigma, and all other rows exact, the covariance of coefficients
-and scalars is (c sigma)² (JᵀJ)⁻¹. The scalars come last in θ, so their block is (RᵀR)⁻¹ of the last corner of the
-triangle R of J: what the network can explain has been projected out.
+and scalars is (c sigma)² (JᵀJ)⁻¹ = (c sigma)² R⁻¹R⁻ᵀ with the triangle R of J. What it makes of the fields is the part of
+their error that no network can avoid.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
+from kanpde.collocation import collocate
+from kanpde.estimate import TrainedField
 from kanpde.expression import Eigenvalue
-from kanpde.network import Trainable
+from kanpde.multiindex import DerivativeSet
 from kanpde.optim.objective import linearize
 from kanpde.problem import Problem
 from kanpde.residuals import Block, ResidualSystem
 
-RIDGE = 1e-12  # of the largest column: directions that no row sees stay where they are
+RIDGE = 1e-13  # of the largest singular value: directions below it are seen by no row
+SAMPLE = 256  # points at which the fields' uncertainty is averaged
 
 
-def standard_errors(problem: Problem, network: Trainable, system: ResidualSystem) -> dict[str, float]:
-    """Standard error of each unknown scalar that measurements determine, by name; eigenvalues have none.
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """What the errors of the measurements leave undetermined.
+
+    Attributes:
+        scalars: standard error of each unknown scalar, by name; eigenvalues have none.
+        relative: root mean square standard error of the fields, relative to their size.
+    """
+
+    scalars: dict[str, float]
+    relative: float
+
+
+def uncertainty(problem: Problem, field: TrainedField, system: ResidualSystem) -> Uncertainty | None:
+    """The uncertainty of scalars and fields; None where nothing was measured.
 
     Where the errors of the measurements are not given, they are taken from the misfit.
 
     Args:
-        problem: with its scalars.
-        network: trained.
-        system: rows that the field was trained on, with the same network.
+        problem: what was solved.
+        field: trained.
+        system: its rows, with the same network.
     """
-    sought = [k for k, p in enumerate(problem.parameters) if not isinstance(p, Eigenvalue)]
-    blocks = [block for block in system.blocks if block.target is not None and block.gather is None]
-    if not sought or not blocks or system.network.n_parameters != network.n_parameters:
-        return {}
-    covariance = _covariance(system) * _noise(system, blocks) ** 2
-    return {problem.parameters[k].name: float(np.sqrt(covariance[k, k])) for k in sought}
-
-
-def _covariance(system: ResidualSystem) -> np.ndarray:
-    """((RᵀR)⁻¹) of the scalars, (k, k)."""
-    triangle = linearize(system, system.theta, orthogonal=True).reduced[:-1, :-1]
-    ridge = RIDGE * float(triangle.norm(dim=0).max()) * torch.eye(len(triangle), dtype=triangle.dtype)
+    blocks = [block for block in system.blocks if block.measured]
+    if not blocks:
+        return None
+    noise, inverse = _noise(system, blocks), _inverse(system)
     count = len(system.parameters)
-    corner = torch.linalg.qr(torch.cat([triangle, ridge.to(triangle)]), mode="r")[1][-count:, -count:].cpu().numpy()
-    inverse = np.linalg.inv(corner)
-    return np.asarray(inverse @ inverse.T)
+    sizes = np.linalg.norm(inverse[len(inverse) - count :], axis=1) * noise
+    named = zip(problem.parameters, sizes.tolist(), strict=True)
+    scalars = {p.name: size for p, size in named if not isinstance(p, Eigenvalue)}
+    return Uncertainty(scalars, _relative(problem, field, inverse[: len(inverse) - count]) * noise)
+
+
+def _relative(problem: Problem, field: TrainedField, inverse: np.ndarray) -> float:
+    """sqrt(mean |∂u/∂θ R⁻¹|²) / sqrt(mean u²), over points of the interior."""
+    points = collocate(problem.domain.interior, SAMPLE).x
+    d, network = points.shape[1], field.network
+    derivatives = DerivativeSet.closure(d, [(0,) * d])
+    x = torch.as_tensor(points, dtype=network.dtype, device=network.device)
+    sweep = network.sweep(field.ansatz.prepare(network, x, derivatives), derivatives)
+    frame, total = field.ansatz.frame(x, derivatives), 0.0
+    for k in range(network.outputs):
+        adjoint = torch.zeros_like(sweep.output)
+        adjoint[0, k] = 1.0
+        rows = sweep.jacobian(frame.adjoint(adjoint)).T.cpu().numpy()
+        total += float(np.sum((rows @ inverse) ** 2))
+    size = float(np.sum(field.values(points) ** 2))
+    return float(np.sqrt(total / size)) if size > 0 else float("inf")
+
+
+def _inverse(system: ResidualSystem) -> np.ndarray:
+    """R⁻¹ of the triangle of J, (P + k, P + k); directions that no row sees are left out."""
+    triangle = linearize(system, system.theta, orthogonal=True).reduced[:-1, :-1].cpu().numpy()
+    left, values, right = np.linalg.svd(triangle)
+    kept = values > RIDGE * values[0]
+    return np.asarray((right[kept].T / values[kept]) @ left[:, kept].T)
 
 
 def _noise(system: ResidualSystem, blocks: list[Block]) -> float:

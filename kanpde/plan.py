@@ -260,7 +260,14 @@ def _observed(problem: Problem, condition: CompiledCondition, weight: float) -> 
     known = data.sigma is not None
     lowered = (lower(condition.operator),)
     return Block(
-        condition.label, lowered, points, weight, np.asarray(data.values), fixed=known, sigma=sigma if known else None
+        condition.label,
+        lowered,
+        points,
+        weight,
+        np.asarray(data.values),
+        fixed=known,
+        sigma=sigma if known else None,
+        measured=True,
     )
 
 

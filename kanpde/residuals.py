@@ -89,6 +89,7 @@ class Block:
             target (m,), instead of sqrt(weight) (F - target).
         fixed: whether the weight is not to be balanced, as that of measurements.
         sigma: standard error of each measured value (n,), None where it is not known.
+        measured: whether the targets are measurements.
     """
 
     label: str
@@ -99,6 +100,7 @@ class Block:
     gather: np.ndarray | None = None
     fixed: bool = False
     sigma: np.ndarray | None = None
+    measured: bool = False
 
     @cached_property
     def derivatives(self) -> DerivativeSet:

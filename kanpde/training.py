@@ -16,6 +16,7 @@ import torch
 from kanpde.errors import ProblemError
 from kanpde.estimate import Estimator, TrainedField
 from kanpde.field import Ansatz
+from kanpde.identification import Uncertainty, uncertainty
 from kanpde.network import Network, Trainable, widened
 from kanpde.optim import LevenbergMarquardt, State, Status
 from kanpde.plan import CANDIDATES, POINTS_PER_PARAMETER, Ladder, Stage, assemble
@@ -35,6 +36,7 @@ OVERFIT = 10.0  # by this factor the residual may rise at new points; beyond, th
 MOST_POINTS = 12.0  # points a parameter that the driver goes up to
 SETBACK = 2.0  # a stage whose estimate is this much worse than the best is given up
 PROMISING = 0.05  # of the first residual: above it no error estimate is worth its cost
+LIMITED = 1.2  # an estimate within this factor of the uncertainty from noise cannot be lowered
 REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
 
 Row = dict[str, Any]
@@ -94,6 +96,7 @@ class Run:
     doubtful: list[tuple[float, Trainable]] = field(default_factory=list)
     system: ResidualSystem | None = None
     units: Any = None
+    noise: Uncertainty | None = None
 
     def __post_init__(self) -> None:
         """The estimator keeps its factorisations for the whole run; a resumed run its density of points."""
@@ -145,7 +148,7 @@ class Run:
                 self._scout(candidates)
             while (stage := self._following()) is not None:
                 self._stage(stage)
-                if self.converged or self.late:
+                if self.converged or self.late or self.limited:
                     break
                 if self.checkpoint is not None:
                     self.checkpoint(self.progress)
@@ -348,13 +351,32 @@ class Run:
 
     def _estimated(self, loss: float) -> bool:
         """Estimates the error now; True where that ends the run. Keeps error / residual to foresee the next one."""
-        estimate = self.estimator(TrainedField(self.progress.network, self.ansatz))
+        field = TrainedField(self.progress.network, self.ansatz)
+        estimate = self._with_noise(field, self.estimator(field))
         self.progress = dataclasses.replace(self.progress, estimate=estimate)
         now = self._last_estimate()
         self.ratio = now / math.sqrt(2 * loss) if now is not None and loss > 0 else math.inf
         if estimate is not None and now is not None and (self.best is None or now < (self.best[1].relative or 0.0)):
             self.best = copy.deepcopy(self.progress.network), estimate
         return self.converged
+
+    def _with_noise(self, field: TrainedField, estimate: DefectEstimate | None) -> DefectEstimate | None:
+        """The estimate with the error that noisy measurements leave in the fields, which no network can lower."""
+        system = self.system
+        if estimate is None or system is None or system.network is not field.network:
+            return estimate
+        self.noise = uncertainty(self.problem, field, system)
+        if self.noise is None or estimate.relative is None:
+            return estimate
+        trusted = estimate.trusted or estimate.relative <= self.noise.relative
+        relative = math.hypot(estimate.relative, self.noise.relative)
+        return dataclasses.replace(estimate, relative=relative, trusted=trusted)
+
+    @property
+    def limited(self) -> bool:
+        """Whether what is left of the error is the noise of the measurements."""
+        now = self._last_estimate()
+        return self.noise is not None and now is not None and now <= LIMITED * self.noise.relative
 
     def _estimate_again(self) -> None:
         """What stands in `progress` may be older than its network; a second interrupt leaves no estimate at all."""
@@ -368,6 +390,11 @@ class Run:
             return "converged"
         if self.late:
             return "out of time"
+        if self.limited and self.noise is not None:
+            return (
+                f"finished: the noise of the observations leaves an error of {self.noise.relative:.1e}; "
+                "give more or better data, or a larger rtol"
+            )
         if estimate is None or not estimate.trusted or estimate.relative is None:
             reason = (
                 self.estimator.reason or "the residual stays too large for one; give max_seconds or a finer network"

@@ -14,7 +14,6 @@ from kanpde.estimate import TrainedField, relative_l2
 from kanpde.expression import from_tree, to_tree, with_code
 from kanpde.features import Clustering
 from kanpde.field import Ansatz, SymbolicField
-from kanpde.identification import standard_errors
 from kanpde.network import ModuleNetwork, Network, Trainable, network_from_spec, network_spec
 from kanpde.problem import Problem, problem_from_tree, problem_to_tree
 from kanpde.provenance import provenance
@@ -45,7 +44,7 @@ def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Re
     network, estimate = progress.network, progress.estimate
     field, problem = _in_units(run, progress)
     sizes = {} if run.units is None else {"scales": scales_tree(run.units.scales)}
-    errors = {} if run.system is None else standard_errors(run.problem, network, run.system)
+    errors = {} if run.noise is None else run.noise.scalars
     return Record(
         problem_name=problem.name,
         signature=problem.signature,
