@@ -239,6 +239,7 @@ def test_a_wall_that_lies_on_the_line_between_materials_belongs_to_the_one_besid
     wall = np.array([[0.0, -0.5]])
     assert left.region.contains(wall).all()
     assert not right.region.contains(wall).any()
+    assert [c.region.measure for c in of_kind(problem, "interface")] == pytest.approx([1.0, 1.0])
 
 
 def test_an_integral_takes_the_field_of_each_material() -> None:

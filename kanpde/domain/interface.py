@@ -16,10 +16,11 @@ from .bodies import DIFFERENCE, INTERSECTION, Composed, length_scale
 from .composition import piece_of_curve
 from .conics import ball_of, conic_of, coordinate_of
 from .core import Domain, Region
-from .curves import normals
+from .crossings import crossings
+from .curves import Curve, normals
 from .faces import flat_piece
 from .marching import Function, gradient, level_simplices, projected
-from .outline import outline
+from .outline import outline, split
 from .patch import Patch, ShapePiece
 from .piece import N_MEASURE, BoxPiece, Piece, halton
 from .product import Product
@@ -218,17 +219,25 @@ def _in_plane(domain: Shape, g: sp.Expr, factor: sp.Expr) -> list[Piece] | None:
     own = conic_of(factor, domain.space, domain.bounds)
     if own is None:
         return None
-    carrier = own.curves[0]
+    scale = length_scale(domain.body)
+    found = outline(Composed(INTERSECTION, (domain.body, own)))
+    along = [curve for curve in found if curve.same_carrier(own.curves[0], TOLERANCE * scale)]
     pieces: list[Piece] = []
-    for curve in outline(Composed(INTERSECTION, (domain.body, own))):
-        on = curve.same_carrier(carrier, TOLERANCE * length_scale(domain.body))
+    for curve in (part for whole in along for part in _parted(domain, whole, TOLERANCE * scale)):
         # Off the middle, where a curve may touch the boundary or cross another factor.
         middle, aside = curve.at(GENERIC)[0], normals(curve, GENERIC)[0]
-        beyond = domain.body.level((middle + 1e-7 * length_scale(domain.body) * aside)[None])[0] < 0
-        if on and beyond:
+        if domain.body.level((middle + 1e-7 * scale * aside)[None])[0] < 0:
             turned = curve if _sign(domain, g, middle, aside) > 0 else curve.part(1.0, 0.0)
             pieces.append(piece_of_curve(domain.space, turned))
     return pieces
+
+
+def _parted(domain: Shape, curve: Curve, tolerance: float) -> list[Curve]:
+    """A curve cut where it begins to run along the boundary: there it has the domain on one side only."""
+    cuts = [s for other in outline(domain.body) for s in crossings(curve, other, tolerance)]
+    least = tolerance / curve.length
+    inner = [s for s in cuts if least < s < 1.0 - least]
+    return split(curve, inner, tolerance) if inner else [curve]
 
 
 def _across_solid(domain: Shape, g: sp.Expr, axis: int, value: float) -> list[Piece]:
