@@ -115,6 +115,7 @@ def test_the_corner_of_the_l_shape_costs_no_accuracy() -> None:
     assert weights @ function(points)[:, 0] == pytest.approx(L_INTEGRAL, rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*the solution jumps there:kanpde.errors.ProblemWarning")
 def test_a_jump_of_prescribed_values_is_met_by_small_cells() -> None:
     box = kp.Box({x: (0, 1), y: (0, 1)})
     others = box.lower(x) | box.upper(x) | box.lower(y)
@@ -170,7 +171,7 @@ def test_a_disk_in_a_disk_of_another_material(degree: int, order: int) -> None:
     disk = kp.Disk((x, y), (0, 0), 1.0)
     problem = Problem(disk, sp.Eq(kp.divergence(coefficient * kp.gradient(u)), 0), kp.Dirichlet(u, x), exact={u: exact})
     found = errors(problem, 0.12, degree, 2)
-    assert found[-1] < 1e-4
+    assert found[-1] < 3e-4
     assert rate(found) == pytest.approx(order, abs=0.5)
 
 

@@ -25,6 +25,8 @@ Array = np.ndarray
 
 # A conormal derivative that is this much of its size off the span of the conditions is not determined by them.
 MISFIT = 1e-6
+# Digits of the places of facets, relative to the domain.
+DIGITS = 12
 # Relative step of central differences.
 DIFFERENCE = 1e-6
 
@@ -66,11 +68,12 @@ def projected(problem: Problem, geometry: Geometry) -> Array:
     """Middles of the boundary facets, moved onto the boundary of the domain."""
     points, normals = geometry.boundary_middles
     distance = getattr(problem.domain, "signed_distance", None)
-    if geometry.mesh.order == 1 or distance is None:
-        return points
-    for _ in range(2):
-        points = points - np.asarray(distance(points))[:, None] * normals
-    return points
+    if geometry.mesh.order == 2 and distance is not None:
+        for _ in range(2):
+            points = points - np.asarray(distance(points))[:, None] * normals
+    # Sides must hold their facets in spite of rounding, also those at 0, where no rounding is relative to anything.
+    lower, extent = problem.domain.bounds[:, 0], np.ptp(problem.domain.bounds, axis=1)
+    return np.asarray(lower + np.round((points - lower) / extent, DIGITS) * extent)
 
 
 def patches(problem: Problem, geometry: Geometry, pairing: Pairing, active: Array) -> tuple[Patch, ...]:
