@@ -15,6 +15,7 @@ from synthetic import record
 import kanpde as kp
 from kanpde.cli import gallery as command
 from kanpde.cli import main
+from kanpde.cli.conventional import judge
 from kanpde.domain import Disk
 from kanpde.errors import ProblemError, StoreError
 from kanpde.gallery import (
@@ -283,6 +284,13 @@ def test_no_file_is_no_row_and_damage_is_told(tmp_path: Path) -> None:
     Files(tmp_path).table.write_bytes(b"damaged")
     with pytest.raises(StoreError, match="damaged or no HDF5"):
         load_entries(Files(tmp_path))
+
+
+def test_one_order_of_the_conventional_solver_alone() -> None:
+    beside, values = judge(square(), 1e-30, order=4)
+    assert beside["name"].startswith("differences of order 4")
+    assert values is not None
+    np.testing.assert_allclose(values(np.array([[0.3, 0.7]])), [[0.21]], rtol=1e-9)
 
 
 def test_errors_against_a_reference_are_marked() -> None:

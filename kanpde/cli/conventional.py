@@ -10,7 +10,7 @@ import numpy as np
 from kanpde.errors import ProblemError
 from kanpde.gallery import Settings, distance
 from kanpde.problem import Problem
-from kanpde.references import GridFunction, best_conventional
+from kanpde.references import GridFunction, best_conventional, reference
 from kanpde.references.fem import FemFunction
 from kanpde.references.frame import FrameFunction, frame_reference
 from kanpde.references.ivp import integrate_ode
@@ -43,14 +43,14 @@ def _gap(problem: Problem, solution: Solution, stored: Reference) -> float:
     return distance(problem, solution, lambda points: problem.readout(points, stored(points)), Settings())
 
 
-def judge(problem: Problem, target: float) -> tuple[dict[str, Any], Values | None]:
+def judge(problem: Problem, target: float, order: int | None = None) -> tuple[dict[str, Any], Values | None]:
     """The conventional solver that reaches a relative L2 error, in plain values, and its unknowns at points (n, d).
 
-    The first that reaches it counts; where none does, the most accurate one.
+    The first that reaches it counts; where none does, the most accurate one. With an order only that one is tried.
     """
     tried: list[Any] = []
     reason = ""
-    for solver in solvers(problem):
+    for solver in solvers(problem) if order is None else (lambda p, _: reference(p, order=order),):
         try:
             tried.append(solver(problem, target))
         except ProblemError as error:
@@ -71,7 +71,7 @@ def solvers(problem: Problem) -> tuple[Solver, ...]:
         return (best_conventional, _frame)
     # Newton's method on a grid may end in a solution of the discrete equations alone; an integrator cannot.
     own = _integrator if ordinary else _lines
-    return (best_conventional, own) if problem.is_linear else (own, best_conventional)
+    return (best_conventional, own, _frame) if problem.is_linear else (own, best_conventional, _frame)
 
 
 def _integrator(problem: Problem, target: float) -> GridFunction:

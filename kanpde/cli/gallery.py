@@ -145,7 +145,7 @@ def _solved(console: Console, title: str, problem: Problem, asked: Settings, see
     reference = None
     if asked.reference:
         known = problem.exact is not None
-        beside, reference = judge(problem, asked.rtol if known else asked.rtol / MARGIN)
+        beside, reference = judge(problem, asked.rtol if known else asked.rtol / MARGIN, asked.order)
     return entry_of(problem, solution, asked, beside, reference)
 
 

@@ -43,6 +43,7 @@ class Settings:
         away: points (k, d) of space; errors are measured farther than `distance` from them.
         distance: see `away`.
         reference: whether a conventional solver is to stand beside it.
+        order: the order of that solver, where only one is to be tried.
         note: why a target is missed, as far as it is known.
     """
 
@@ -57,6 +58,7 @@ class Settings:
     away: tuple[tuple[float, ...], ...] = ()
     distance: float = 0.0
     reference: bool = True
+    order: int | None = None
     note: str = ""
 
     def changed(self, rtol: float | None, max_seconds: float | None) -> Settings:
@@ -90,7 +92,7 @@ def _table(path: Path, name: str, own: Any) -> dict[str, Any]:
 
 
 _KEYS = {"class": "kind", **{f.name: f.name for f in dataclasses.fields(Settings) if f.name != "kind"}}
-_POSITIVE = ("rtol", "max_seconds", "target", "within", "deviations", "distance")
+_POSITIVE = ("rtol", "max_seconds", "target", "within", "deviations", "distance", "order")
 _NUMBERS = ("truth", "integral")
 
 
