@@ -2,7 +2,7 @@
 
 a'(u; e, v) = -a(u, v) with values and first derivatives of u only, so the corners of a domain do no harm: the residual
 of a singular solution need not be square integrable, its functional is bounded. Prescribed values are imposed on e at
-the nodes, jumps between glued materials are lifted. Two meshes must agree, and prescribed values must be met in between.
+the nodes, jumps between glued materials are lifted. Two meshes must agree, and prescribed values hold between nodes.
 """
 
 from __future__ import annotations

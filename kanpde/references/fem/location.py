@@ -17,6 +17,8 @@ Array = np.ndarray
 NEAREST = (4, 12, 40, 200)
 SLACK = 1e-9
 NEWTON_STEPS = 8
+# Cells that a walk to a point may cross.
+STEPS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,9 @@ class Locator:
         n, d = points.shape
         cells, reference = np.zeros(n, dtype=int), np.zeros((n, d))
         misses = np.full(n, np.inf)
-        pending = np.arange(n)
         count = len(self.geometry.nodes)
+        self._try(points, np.arange(n), self._walked(points), cells, reference, misses)
+        pending = np.flatnonzero(misses > SLACK)
         tried = 0
         for k in NEAREST:
             if not len(pending) or tried >= count:
@@ -53,6 +56,37 @@ class Locator:
             tried = near.shape[1]
             pending = pending[misses[pending] > SLACK]
         return cells, reference
+
+    def _walked(self, points: Array) -> Array:
+        """The cell that a walk from the nearest middle leads to, each step across the side that the point is behind."""
+        cells = np.asarray(self._tree.query(points)[1])
+        neighbours, straight, origin = self._neighbours
+        moving = np.arange(len(points))
+        for _ in range(STEPS):
+            here = cells[moving]
+            inner = np.einsum("njd,nd->nj", straight[here], points[moving] - origin[here])
+            barycentric = np.hstack([1.0 - inner.sum(axis=1, keepdims=True), inner])
+            worst = np.argmin(barycentric, axis=1)
+            following = neighbours[here, worst]
+            onward = (barycentric[np.arange(len(here)), worst] < -SLACK) & (following >= 0)
+            moving = moving[onward]
+            if not len(moving):
+                break
+            cells[moving] = following[onward]
+        return cells
+
+    @cached_property
+    def _neighbours(self) -> tuple[Array, Array, Array]:
+        """(m, d + 1) cells opposite each vertex, -1 outside; inverse Jacobians and first vertices of straight cells."""
+        topology, d = self.geometry.topology, self.geometry.dimension
+        corners = self.geometry.nodes[:, : d + 1]
+        _, straight = inverse(np.swapaxes(corners[:, 1:] - corners[:, :1], 1, 2))
+        result = np.full((len(corners), d + 1), -1)
+        for row, facet in enumerate(self.geometry.shape_element.refdom.facets):
+            vertex = next(k for k in range(d + 1) if k not in facet)
+            first, second = topology.f2t[:, topology.t2f[row]]
+            result[:, vertex] = np.where(first == np.arange(len(corners)), second, first)
+        return result, straight, corners[:, 0]
 
     def _try(
         self, points: Array, rows: Array, candidates: Array, cells: Array, reference: Array, misses: Array
