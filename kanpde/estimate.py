@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from kanpde import sampling
+from kanpde.corners import conflicts
 from kanpde.domain import BoxPiece, Domain
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
@@ -94,6 +95,9 @@ class Estimator:
 
     def __post_init__(self) -> None:
         """Finds out at once whether there can be an estimate."""
+        if conflicts(self.problem):
+            self.reason = "the data disagree at a corner, where no method of ours resolves the error"
+            return
         self.pending = list(methods(self.problem))
         while self.pending and not self.solvers:
             self._prepare()

@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 
 from kanpde.collocation import PointSet, collocate
+from kanpde.corners import conflicts
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.problem import Problem
 
@@ -100,7 +101,8 @@ def clustered(problem: Problem, ansatz: Ansatz, points: PointSet) -> PointSet:
 
 def features_of(problem: Problem) -> SymbolicField | None:
     """What holes and re-entrant corners of the plane add to the coordinates; None where the coordinates suffice."""
-    added = [*_around_holes(problem), *_at_corners(problem)]
+    jumps = dict.fromkeys(c.angle(problem.coordinates) for c in conflicts(problem))
+    added = [*_around_holes(problem), *_at_corners(problem), *jumps]
     return SymbolicField(problem.coordinates, (*problem.coordinates, *added)) if added else None
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
+from kanpde.corners import conflicts
 from kanpde.domain.piece import BoxPiece, halton
 from kanpde.expression import Program, derivative_order
 from kanpde.field import Ansatz, SymbolicField
@@ -48,7 +49,10 @@ def impose(problem: Problem, exact: bool | None = None) -> Ansatz:
         return impose_on_shape(problem, exact)
     lifts, factors, imposed = [sp.S.Zero] * count, [sp.S.One] * count, []
     wanted = exact if exact is not None else len(coordinates) <= LARGEST_DIMENSION
+    jumping = {conflict.field for conflict in conflicts(problem)} if exact is None else set()
     for unknown in range(count if wanted else 0):
+        if unknown in jumping:
+            continue
         data = _usable(problem, unknown)
         lifts[unknown], used = _lift(problem, unknown, data)
         factors[unknown] = _factor(problem, used)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kanpde.collocation import RULES, PointSet, collocate
+from kanpde.corners import conflicts
 from kanpde.domain import Product, halton
 from kanpde.errors import ProblemError
 from kanpde.expression import Program
@@ -204,7 +205,7 @@ def blocks(
 ) -> list[Block]:
     """The equations, region by region, then each condition that the ansatz does not keep."""
     result = [
-        replace(block, points=clustered(problem, ansatz, block.points))
+        replace(block, points=tempered(problem, clustered(problem, ansatz, block.points)))
         for block in equation_blocks(problem, count, rule, seed)
     ]
     for k, condition in enumerate(problem.conditions):
@@ -212,6 +213,14 @@ def blocks(
             weight = weights[k] if k < len(weights) else 1.0
             result.append(condition_block(problem, condition, count, rule, seed + 1 + k, weight))
     return result
+
+
+def tempered(problem: Problem, points: PointSet) -> PointSet:
+    """Equations count less where the data of a corner disagree."""
+    weights = points.weights
+    for conflict in {c.corner: c for c in conflicts(problem)}.values():
+        weights = weights * conflict.weight(points.x)
+    return PointSet(points.x, weights, points.normals)
 
 
 def equation_blocks(problem: Problem, count: int, rule: str, seed: int) -> list[Block]:

@@ -7,12 +7,14 @@ values; then the equations take over. The coarse solution decides nothing but wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from kanpde.collocation import PointSet, collocate
+from kanpde.corners import conflicts
 from kanpde.errors import ProblemError
 from kanpde.features import Clustering, clustered, inputs_of, with_clusterings
 from kanpde.field import Ansatz
@@ -20,9 +22,9 @@ from kanpde.lowering import lower
 from kanpde.network import KAN, Network
 from kanpde.operator import JetVariable, compile_operator
 from kanpde.optim import LevenbergMarquardt
-from kanpde.plan import fitted
+from kanpde.plan import fitted, tempered
 from kanpde.problem import Problem
-from kanpde.references.function import GridFunction
+from kanpde.references.fem import fem_reference
 from kanpde.references.ivp_coarse import coarse_solution
 from kanpde.residuals import Block, ResidualSystem
 
@@ -35,6 +37,9 @@ WIDTH = 6  # nodes in each of two hidden layers
 DEGREES = (8, 12, 16)  # of the edges while the network is fitted
 STEPS = 25  # at each degree
 POINTS = 4.0  # a parameter
+
+
+Approximation = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(eq=False)
@@ -52,34 +57,42 @@ class CoarseStart:
     seed: int
 
     @cached_property
-    def coarse(self) -> GridFunction | None:
+    def coarse(self) -> Approximation | None:
         """The coarse solution; None where no grid takes the problem."""
         problem = self.problem
-        if not problem.domain.is_box or problem.parameters or problem.domain.dimension > 3:
+        if problem.parameters or problem.domain.dimension > 3:
             return None
-        try:
-            function = coarse_solution(problem)
-        except ProblemError:
-            return None
-        return function if np.all(np.isfinite(function.values)) else None
+        for solver in (coarse_solution, fem_reference):
+            try:
+                function = solver(problem)
+            except ProblemError:
+                continue
+            if np.all(np.isfinite(function(collocate(problem.domain.interior, 64).x))):
+                return function
+        return None
 
     @cached_property
     def places(self) -> tuple[Clustering, ...]:
         """Where it is steep."""
-        return () if self.coarse is None else steep_places(self.problem, self.coarse)
+        if self.coarse is None or not self.problem.domain.is_box or self.ansatz.features is not None:
+            return ()
+        return steep_places(self.problem, self.coarse)
 
     @property
     def wanted(self) -> bool:
-        """Whether a random start is not even tried: a nonlinear evolution that forms steep fronts."""
+        """Whether a random start is not even tried: nonlinear problems with steep fronts or data that jump at corners."""
         problem = self.problem
-        return problem.domain.time is not None and not problem.is_linear and bool(self.places)
+        if problem.is_linear:
+            return False
+        return bool(self.places) if problem.domain.time is not None else bool(conflicts(problem))
 
     def __call__(self) -> tuple[Network, Ansatz] | None:
         """The fitted network and its ansatz."""
         if self.coarse is None:
             return None
         problem = self.problem
-        placed = with_clusterings(problem, replace(self.ansatz, features=None), self.places)
+        plain = replace(self.ansatz, features=None) if self.places else self.ansatz
+        placed = with_clusterings(problem, plain, self.places)
         width, inputs = WIDTH + len(problem.fields) - 1, len(inputs_of(problem, placed.features))
         network = KAN([inputs, width, width, len(problem.fields)], "chebyshev", degree=DEGREES[0], seed=self.seed)
         start = fitted(network, problem, placed.features, placed.clusterings)
@@ -87,7 +100,7 @@ class CoarseStart:
         return fit(problem, placed, start, self.coarse, self.seed), placed
 
 
-def steep_places(problem: Problem, coarse: GridFunction) -> tuple[Clustering, ...]:
+def steep_places(problem: Problem, coarse: Approximation) -> tuple[Clustering, ...]:
     """Where the coarse solution is steep across an axis, at the same place throughout."""
     bounds, d = problem.domain.bounds, problem.domain.dimension
     lines = [np.linspace(a, b, NODES.get(d, 31)) for a, b in bounds]
@@ -118,7 +131,7 @@ def _places(axis: int, line: np.ndarray, values: np.ndarray, period: float | Non
     return Clustering(axis, tuple(centres), tuple(widths), period)
 
 
-def fit(problem: Problem, ansatz: Ansatz, network: Network, coarse: GridFunction, seed: int) -> Network:
+def fit(problem: Problem, ansatz: Ansatz, network: Network, coarse: Approximation, seed: int) -> Network:
     """The network with values as near to the coarse solution as least squares brings them, degree by degree."""
     d = problem.domain.dimension
     engine = LevenbergMarquardt()
@@ -127,7 +140,7 @@ def fit(problem: Problem, ansatz: Ansatz, network: Network, coarse: GridFunction
         network = network.grown(lambda _, degree=degree: degree)
         network.scalars = scalars
         count = round(POINTS * network.n_parameters)
-        points = clustered(problem, ansatz, collocate(problem.domain.interior, count, "sobol", seed))
+        points = tempered(problem, clustered(problem, ansatz, collocate(problem.domain.interior, count, "sobol", seed)))
         system = ResidualSystem(_rows(problem, points, coarse(points.x), d), network, ansatz)
         state = engine.init(system, system.theta)
         for _ in range(STEPS):

@@ -36,6 +36,7 @@ OVERFIT = 10.0  # by this factor the residual may rise at new points; beyond, th
 MOST_POINTS = 12.0  # points a parameter that the driver goes up to
 SETBACK = 2.0  # a stage whose estimate is this much worse than the best is given up
 PROMISING = 0.05  # of the first residual: above it no error estimate is worth its cost
+DEAR = 5.0  # seconds: after an estimate that took longer and gave nothing, the residual must fall before the next
 LIMITED = 1.2  # an estimate within this factor of the uncertainty from noise cannot be lowered
 REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
 
@@ -106,6 +107,7 @@ class Run:
         self.density = float(rows[-1]["density"]) if rows else POINTS_PER_PARAMETER
         self.expected = float(rows[-1]["residual"]) if rows else math.inf
         self.first = math.inf
+        self.hurdle = math.inf
 
     @property
     def seconds(self) -> float:
@@ -255,7 +257,7 @@ class Run:
 
     def _promising(self, loss: float) -> bool:
         """Whether the residual has fallen so far that an estimate can mean something."""
-        return loss <= PROMISING**2 * self.first
+        return loss <= min(PROMISING**2 * self.first, self.hurdle)
 
     def _reconsider(self, loss: float) -> None:
         """No trusted estimate after the first stage: the residual is steep somewhere between points. Another start."""
@@ -352,7 +354,10 @@ class Run:
     def _estimated(self, loss: float) -> bool:
         """Estimates the error now; True where that ends the run. Keeps error / residual to foresee the next one."""
         field = TrainedField(self.progress.network, self.ansatz)
+        begun = time.perf_counter()
         estimate = self._with_noise(field, self.estimator(field))
+        if (estimate is None or not estimate.trusted) and time.perf_counter() - begun > DEAR:
+            self.hurdle = loss / 10.0
         self.progress = dataclasses.replace(self.progress, estimate=estimate)
         now = self._last_estimate()
         self.ratio = now / math.sqrt(2 * loss) if now is not None and loss > 0 else math.inf
