@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import mpmath
 import numpy as np
@@ -11,7 +12,16 @@ import sympy as sp
 import torch
 
 from kanpde.errors import ProblemError
-from kanpde.expression import Parameter, Program, as_expression, from_tree, to_tree
+from kanpde.expression import (
+    Eigenvalue,
+    Parameter,
+    Program,
+    UnknownField,
+    UnknownFieldFunction,
+    as_expression,
+    from_tree,
+    to_tree,
+)
 
 x, y, z = sp.symbols("x y z", real=True)
 X = np.array([-0.93, -0.4, -0.05, 0.21, 0.66, 0.98])
@@ -190,7 +200,11 @@ TREES = [
     sp.Symbol("a", commutative=True, imaginary=True),
     sp.Function("u")(x, y).diff(x, 2, y),
     sp.Function("u", real=True)(x),
+    sp.Function("u", complex=True)(x, y) * sp.I,
+    sp.Symbol("a", complex=True),
     Parameter("nu", 0.1) * x,
+    Eigenvalue("nu", 0.1) * x,
+    UnknownField("a", x, y).diff(x) * sp.Function("a", real=True)(x, y),
     sp.oo,
     -sp.oo,
     sp.nan,
@@ -242,6 +256,10 @@ def test_trees_are_the_same_in_every_process() -> None:
         None,
         ["Constant", "i"],
         ["Piecewise", [1]],
+        ["Float", "5", -2, -1],
+        ["Float", "5", -2, 0],
+        ["Float", "5", 10**9, 53],
+        ["Float", "5", -2, 10**9],
         ["Pow", ["__import__", "os"], ["Integer", "1"]],
     ],
     ids=str,
@@ -272,3 +290,27 @@ def test_parameters_are_symbols_of_their_own() -> None:
     assert Parameter("nu", 0.1) != Parameter("nu", 0.2)
     assert Parameter("nu") != sp.Symbol("nu", real=True)
     assert Parameter("nu").is_real
+
+
+def test_eigenvalues_are_parameters_of_their_own() -> None:
+    tone = Eigenvalue("lam", near=20)
+    assert isinstance(tone, Parameter)
+    assert (tone.near, tone.initial, str(tone)) == (20.0, 20.0, "lam")
+    assert tone == Eigenvalue("lam", 20)
+    assert tone not in (Eigenvalue("lam", 21), Parameter("lam", 20), sp.Symbol("lam", real=True))
+
+
+def test_unknown_fields_are_functions_of_their_own() -> None:
+    a = UnknownField("a", x, y)
+    assert a == UnknownField("a", x, y)
+    assert hash(a) == hash(UnknownField("a", x, y))
+    assert a not in (UnknownField("b", x, y), UnknownField("a", y, x), sp.Function("a", real=True)(x, y))
+    assert isinstance(a.subs(x, z), UnknownFieldFunction)
+    assert a.is_real
+    assert not isinstance(sp.Function("a", real=True)(x, y), UnknownFieldFunction)
+
+
+@pytest.mark.parametrize("arguments", [("a",), (x, y), ("a", 1), ("a", x + y), (3, x)], ids=str)
+def test_unknown_fields_need_a_name_and_coordinates(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(ProblemError, match="needs a name and the coordinates"):
+        UnknownField(*arguments)

@@ -21,6 +21,9 @@ from .unknowns import Eigenvalue, Parameter, UnknownField, UnknownFieldFunction
 
 Tree = list[Any]
 
+# Bits: SymPy would take for ever over a damaged number that claims more.
+LARGEST_PRECISION = 100_000
+
 ASSUMPTIONS = ("real", "positive", "negative", "nonnegative", "nonpositive", "integer", "nonzero", "complex")
 
 
@@ -147,6 +150,8 @@ def _read(tree: Tree) -> sp.Basic:
 
 
 def _read_float(mantissa: str, exponent: int, precision: int) -> sp.Basic:
+    if not 0 < precision <= LARGEST_PRECISION or abs(exponent) > LARGEST_PRECISION:
+        raise ValueError(f"no number: {mantissa} * 2**{exponent} with {precision} bits")
     value = int(mantissa)
     return sp.Float((int(value < 0), abs(value), exponent, abs(value).bit_length()), precision=precision)
 
