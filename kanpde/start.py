@@ -36,7 +36,8 @@ MOST = 4  # steep places an axis
 WIDTH = 6  # nodes in each of two hidden layers
 DEGREES = (8, 12, 16)  # of the edges while the network is fitted
 STEPS = 25  # at each degree
-POINTS = 4.0  # a parameter
+POINTS = 4.0  # rows a parameter
+LARGEST = 1500  # parameters up to which a fit is cheap
 
 
 Approximation = Callable[[np.ndarray], np.ndarray]
@@ -88,9 +89,10 @@ class CoarseStart:
 
     def __call__(self) -> tuple[Network, Ansatz] | None:
         """The fitted network and its ansatz."""
-        if self.coarse is None:
-            return None
         problem = self.problem
+        # A linear problem without steep places has no other minimum to fall into: finer edges will do.
+        if self.coarse is None or (problem.is_linear and not self.places):
+            return None
         plain = replace(self.ansatz, features=None) if self.places else self.ansatz
         placed = with_clusterings(problem, plain, self.places)
         width, inputs = WIDTH + len(problem.fields) - 1, len(inputs_of(problem, placed.features))
@@ -137,9 +139,11 @@ def fit(problem: Problem, ansatz: Ansatz, network: Network, coarse: Approximatio
     engine = LevenbergMarquardt()
     for degree in DEGREES:
         scalars = network.scalars
-        network = network.grown(lambda _, degree=degree: degree)
-        network.scalars = scalars
-        count = round(POINTS * network.n_parameters)
+        finer = network.grown(lambda _, degree=degree: degree)
+        if finer.n_parameters > LARGEST:
+            break
+        network, finer.scalars = finer, scalars
+        count = round(POINTS * network.n_parameters / len(problem.fields))
         points = tempered(problem, clustered(problem, ansatz, collocate(problem.domain.interior, count, "sobol", seed)))
         system = ResidualSystem(_rows(problem, points, coarse(points.x), d), network, ansatz)
         state = engine.init(system, system.theta)
