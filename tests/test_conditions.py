@@ -325,3 +325,16 @@ def test_both_parts_of_a_complex_equation_have_its_number() -> None:
     given = {"equations": [kp.laplacian(c) + sp.I * c, sp.Eq(u, x + 1)], "conditions": kp.Dirichlet(c, 0)}
     with pytest.warns(ProblemWarning, match=r"does not satisfy equation 2: its residual is -?1"):
         membrane(**given, exact={c: sp.S.Zero, u: x})
+
+
+def test_a_name_that_a_part_of_a_complex_unknown_has_is_refused() -> None:
+    c, taken = kp.complex_unknown("c", x, y), sp.Function("c_re")(x, y)
+    with pytest.raises(ProblemError, match="two unknowns have a part that is called c_re"):
+        membrane(equations=[kp.laplacian(c) + sp.I * c, sp.Eq(taken, x)], conditions=kp.Dirichlet(c, 0))
+
+
+def test_a_complex_value_of_a_real_integral_is_refused() -> None:
+    c = kp.complex_unknown("c", x, y)
+    conditions = [kp.Dirichlet(c, 0), kp.Integral(sp.Abs(c) ** 2, 1 + sp.I)]
+    with pytest.raises(ProblemError, match="the expression is real and the value is not"):
+        membrane(equations=kp.laplacian(c) + sp.I * c, conditions=conditions)

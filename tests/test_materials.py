@@ -136,6 +136,7 @@ def test_one_normal_in_one_dimension() -> None:
 def test_the_statement_is_readable() -> None:
     text = layers().text
     assert [c.region.name for c in of_kind(layers(), "dirichlet")] == ["boundary where x < 1", "boundary where x >= 2"]
+    assert "2*s_2_xx = 0 on interior where (x >= 1) & (x < 2)" in text
     assert "s_1 - s_2 = 0 on the interface of materials 1 and 2" in text
     assert "2*s_2_x*n_x - 4*s_3_x*n_x = 0 on the interface of materials 2 and 3" in text
     assert [r.name for r in layers().regions] == [
@@ -383,3 +384,11 @@ def test_the_mean_of_an_exact_solution_is_held_against_its_condition_material_by
     halves(**given, conditions=[kp.Dirichlet(u, exact), kp.Integral(u, mean)])
     with pytest.warns(ProblemWarning, match="its integral is 1.24498"):
         halves(**given, conditions=[kp.Dirichlet(u, exact), kp.Integral(u, mean + 0.01)])
+
+
+def test_an_integral_that_is_complex_in_one_material_only_is_refused() -> None:
+    c = kp.complex_unknown("c", x, y)
+    mixed = sp.Piecewise((c, x < 0), (sp.Abs(c) ** 2, True))
+    equation = kp.divergence(HALVES * kp.gradient(c)) + c
+    with pytest.raises(ProblemError, match="complex in one material and real in another"):
+        halves(equations=equation, conditions=[kp.Dirichlet(c, 0), kp.Integral(mixed, 0)])

@@ -143,6 +143,8 @@ def _integral(context: Context, condition: Integral) -> tuple[CompiledCondition,
     if not any(operator.jet for operator in operators):
         raise ProblemError(f"{label} contains no unknown; it constrains nothing.")
     values = split_complex(value, context.domain.coordinates)
+    if len(operators) == 1 and values[1] != 0:
+        raise ProblemError(f"{label}: the expression is real and the value is not; give a real value.")
     pairs = zip(operators, values, strict=False)
     return tuple(CompiledCondition("integral", region, operator, label, value=own) for operator, own in pairs)
 

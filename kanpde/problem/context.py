@@ -113,6 +113,10 @@ class Context:
     def _joined(self, equation: object, region: Region, label: str) -> tuple[DifferentialOperator, ...]:
         assert self.cells is not None
         own = [context.operators(equation, region, label) for context in self.each()]
+        if len({len(operators) for operators in own}) > 1:
+            raise ProblemError(
+                f"{label} is complex in one material and real in another; take sp.re(...) or sp.im(...)."
+            )
         scope = self.scope(label, _on_boundary(region))
         predicates = (*self.cells.predicates[:-1], sp.true)
         return tuple(

@@ -11,6 +11,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..domain.predicate import holds
+from ..errors import ProblemError
 from ..expression import UnknownField, UnknownFieldFunction
 from ..operator import split_complex
 
@@ -53,6 +54,10 @@ class Fields:
         suffixes = [f"_{k}" for k in range(1, len(materials) + 1)] or [""]
         own = [[split(u, suffix) for u in unknowns] for suffix in suffixes]
         fields = tuple(sorted({f for group in own for part in group for f in part}, key=lambda f: f.name))
+        names = [f.name for group in own for part in group for f in part]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ProblemError(f"two unknowns have a part that is called {twice[0]}; give one of them another name.")
         shares = tuple(tuple(tuple(fields.index(f) for f in part) for part in group) for group in own)
         return cls(tuple(unknowns), tuple(coordinates), fields, shares, tuple(materials))
 

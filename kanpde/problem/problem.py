@@ -239,7 +239,8 @@ class Problem:
     def text(self) -> str:
         """The statement in plain words, one line a part."""
         lines = [("domain", self.domain.text), ("unknowns", ", ".join(map(str, self.unknowns)))]
-        lines += [("equation", str(operator)) for operator in self.operators]
+        where = [f" on {r.name}" if self.layout.materials else "" for r in self.regions]
+        lines += [("equation", f"{operator}{on}") for operator, on in zip(self.operators, where, strict=True)]
         lines += [("condition", str(condition)) for condition in self.conditions]
         lines += [("exact", f"{u} = {e}") for u, e in (self.exact or {}).items()]
         return "\n".join([self.name, *(f"  {key:10} {value}" for key, value in lines)])
