@@ -314,3 +314,9 @@ def test_unknown_fields_are_functions_of_their_own() -> None:
 def test_unknown_fields_need_a_name_and_coordinates(arguments: tuple[Any, ...]) -> None:
     with pytest.raises(ProblemError, match="needs a name and the coordinates"):
         UnknownField(*arguments)
+
+
+def test_assumptions_are_written_briefly() -> None:
+    """Signatures of stored problems rest on this text."""
+    assert to_tree(x) == ["Symbol", "x", {"real": True}]
+    assert to_tree(sp.Function("u", complex=True)(x)) == ["Function", "u", {"complex": True}, to_tree(x)]
