@@ -12,7 +12,8 @@ from kanpde.collocation import collocate
 from kanpde.expression import Program
 from kanpde.lifting import impose
 from kanpde.lowering import lower
-from kanpde.network import KAN, MLP
+from kanpde.network import KAN, MLP, ModuleNetwork
+from kanpde.operator import compile_operator
 from kanpde.optim.objective import linearize
 from kanpde.residuals import Block, ResidualSystem
 
@@ -225,3 +226,111 @@ def test_precision_follows_the_network():
     fast = ResidualSystem(blocks(problem, ansatz), single, ansatz)
     assert fast.residual(single.theta).dtype == torch.float32
     assert fast.loss_and_gradient(single.theta)[1].dtype == torch.float32
+
+
+WEIGHT, DRIFT = kp.Parameter("a", initial=0.7), kp.Parameter("b", initial=-1.3)
+
+
+def joined(problem, memory=1 << 30):
+    """Rows of every kind: equations with two unknown scalars, a target, two integrals, a condition with a scalar."""
+    domain, generator = problem.domain, np.random.default_rng(4)
+    inside, sparse, ends = (
+        collocate(r, n) for r, n in zip((domain.interior, domain.interior, domain.boundary), (600, 200, 2), strict=True)
+    )
+    equation, observed, integrand, side = (lower(o) for o in forms(problem))
+    rule = np.stack([sparse.weights, sparse.weights * np.cos(sparse.x[:, 0])])
+    rows = [
+        Block("equations", (equation, observed), inside, 1.0, generator.normal(size=600)),
+        Block("integrals", (integrand,), sparse, 2.5, np.array([0.3, -0.4]), rule),
+        Block("one integral", (integrand,), sparse, 0.5, None, rule[:1]),
+        Block("sides", (side,), ends, 4.0, np.array([1.0, -2.0])),
+    ]
+    network = KAN([1, 4, 1], "chebyshev", degree=6, bounds=domain.bounds)
+    network.scalars = tuple(p.initial for p in problem.parameters)
+    return ResidualSystem(rows, network, impose(problem, False), memory, problem.parameters)
+
+
+def line():
+    w = sp.Function("w")(x)
+    equation = sp.Eq(WEIGHT * w.diff(x, 2) + sp.sin(DRIFT * w), WEIGHT**2)
+    data = kp.Observations(w, np.array([[0.5]]), np.array([1.0]))
+    return kp.Problem(kp.Box({x: (0, 2)}), equation, [kp.Dirichlet(w, 0), data], name="line")
+
+
+def forms(problem):
+    w = problem.unknowns[0]
+    expressions = (None, DRIFT * w**2 - x, w**2 + WEIGHT * w.diff(x), w - DRIFT * WEIGHT)
+    scope = problem.scope("a row")
+    return [problem.operators[0], *(compile_operator(e, scope) for e in expressions[1:])]
+
+
+def plain_rows(system, theta):
+    """The same rows written by hand, with autograd's derivatives."""
+    coefficients, (a, b) = theta[:-2], theta[-2:]
+    if [p.name for p in system.parameters] == ["b", "a"]:
+        a, b = b, a
+    names = [name for name, _ in system.network.named_parameters()]
+    parameters = dict(zip(names, system.network.split(coefficients), strict=True))
+
+    def u(points):
+        return torch.func.functional_call(system.network, parameters, (points,))
+
+    rows = []
+    for block in system.blocks:
+        points = torch.as_tensor(block.points.x)
+        value, slope, bend = (nested(u, (k,))(points)[:, 0] for k in range(3))
+        values = {
+            "equations": [a * bend + torch.sin(b * value) - a**2, b * value**2 - points[:, 0]],
+            "sides": [value - a * b],
+        }.get(block.label, [value**2 + a * slope])
+        for f in values:
+            if block.gather is None:
+                scale = torch.as_tensor(block.weight * block.points.weights).sqrt()
+                rows.append(scale * (f - torch.as_tensor(block.target)))
+            else:
+                target = 0.0 if block.target is None else torch.as_tensor(block.target)
+                rows.append(block.weight**0.5 * (torch.as_tensor(block.gather) @ f - target))
+    return torch.cat(rows)
+
+
+@pytest.mark.parametrize("memory", [1 << 30, 1 << 18], ids=["whole", "chunks"])
+def test_scalars_joined_rows_and_targets_agree_with_autograd(memory):
+    fast = joined(line(), memory)
+    theta = fast.theta
+    assert theta[-2:].tolist() == [p.initial for p in fast.parameters]
+    assert fast.rows == 2 * 600 + 2 + 1 + 2
+    assert (len(fast._chunks) > 4) == (memory == 1 << 18)
+    slow, wanted = plain_rows(fast, theta).detach(), torch.func.jacrev(lambda p: plain_rows(fast, p))(theta)
+    order = torch.argsort(slow)  # chunks of several equations interleave
+    residual, jacobian = rows_in_order(fast, theta)
+    assert_close(fast.residual(theta), assembled(fast, theta)[0], 1e-13)
+    assert_close(residual, slow[order], 1e-12)
+    assert_close(jacobian, wanted[order], 1e-11)
+    assert_close(jacobian[:, -2:], wanted[order][:, -2:], 1e-11)
+    loss, gradient = fast.loss_and_gradient(theta)
+    assert loss == pytest.approx(0.5 * float(slow @ slow), rel=1e-12)
+    assert_close(gradient, wanted.T @ slow, 1e-11)
+
+
+def test_adopted_scalars_and_norms_of_joined_rows():
+    fast = joined(line())
+    theta = fast.theta + 0.25
+    fast.adopt(theta)
+    assert_close(fast.theta, theta, 1e-15)
+    assert fast.network.scalars == tuple(theta[-2:].tolist())
+    coefficients, scalars = fast.apart(theta)
+    assert (len(coefficients), len(scalars)) == (fast.network.n_parameters, 2)
+    norms, residual = fast.block_norms(theta), fast.residual(theta)
+    assert norms["integrals"] == pytest.approx(float((residual[1200:1202] ** 2).mean() / 2.5) ** 0.5, rel=1e-12)
+    assert norms["one integral"] == pytest.approx(abs(float(residual[1202])) / 0.5**0.5, rel=1e-12)
+
+
+def test_a_module_of_ones_own_takes_scalars_and_joined_rows():
+    """The same rows as those of a network whose forward it is."""
+    fast = joined(line())
+    module = ModuleNetwork(torch.nn.Sequential(fast.network), 1)
+    module.scalars = fast.network.scalars
+    own = ResidualSystem(fast.blocks, module, fast.ansatz, parameters=fast.parameters)
+    for one, other in zip(rows_in_order(own, own.theta), rows_in_order(fast, fast.theta), strict=True):
+        assert_close(one, other, 1e-10)
+    assert_close(own.loss_and_gradient(own.theta)[1], fast.loss_and_gradient(fast.theta)[1], 1e-10)
