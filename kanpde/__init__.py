@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .pointwise import residual
     from .references import GridFunction
     from .references.reference import reference
-    from .solution import Solution, load, solve
+    from .solution import Solution, load, modes, solve
 
 __all__ = [
     "KAN",
@@ -82,6 +82,7 @@ __all__ = [
     "gradient",
     "laplacian",
     "load",
+    "modes",
     "normal_derivative",
     "reference",
     "residual",
@@ -101,6 +102,7 @@ _LATER = {
     "residual": "kanpde.pointwise",
     "Solution": "kanpde.solution",
     "load": "kanpde.solution",
+    "modes": "kanpde.solution",
     "solve": "kanpde.solution",
 }
 

@@ -84,9 +84,9 @@ def _usable(problem: Problem, unknown: int) -> list[_Datum]:
 
 def _datum(problem: Problem, k: int, condition: CompiledCondition, piece: BoxPiece) -> _Datum | None:
     lower, upper = np.array(piece.lower), np.array(piece.upper)
-    bounds = problem.domain.bounds
+    bounds, own = problem.domain.bounds, _own_bounds(problem, condition)
     fixed = [i for i in range(len(bounds)) if lower[i] == upper[i]]
-    whole = all(i in fixed or (lower[i], upper[i]) == tuple(bounds[i]) for i in range(len(bounds)))
+    whole = all(i in fixed or (lower[i], upper[i]) == tuple(own[i]) for i in range(len(bounds)))
     if condition.kind not in ("dirichlet", "initial") or len(fixed) != 1 or not whole or piece.predicate != sp.true:
         return None
     assert condition.target is not None
@@ -95,6 +95,21 @@ def _datum(problem: Problem, k: int, condition: CompiledCondition, piece: BoxPie
     if sum(alpha) != alpha[axis]:
         return None
     return _Datum(k, axis, bool(lower[axis] == bounds[axis][1]), alpha[axis], condition.value)
+
+
+def _own_bounds(problem: Problem, condition: CompiledCondition) -> np.ndarray:
+    """The box of the material in which the prescribed field lives; the whole domain where there is one material."""
+    target = condition.target
+    regions = [
+        region
+        for operator, region in zip(problem.operators, problem.regions, strict=True)
+        if target is not None and any(v.unknown == target.unknown for v in operator.jet)
+    ]
+    pieces = [piece for region in regions for piece in region.pieces()]
+    if not pieces or not all(isinstance(p, BoxPiece) and p.predicate == sp.true for p in pieces):
+        return problem.domain.bounds
+    lower, upper = np.min([p.lower for p in pieces], axis=0), np.max([p.upper for p in pieces], axis=0)
+    return np.stack([lower, upper], axis=1)
 
 
 def _lift(problem: Problem, unknown: int, data: Sequence[_Datum]) -> tuple[sp.Expr, list[_Datum]]:
