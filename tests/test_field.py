@@ -115,12 +115,14 @@ def problem_on_square(*conditions, equation=None):
     return kp.Problem(SQUARE, equation if equation is not None else sp.Eq(kp.laplacian(u), 1), list(conditions))
 
 
+@pytest.mark.filterwarnings("ignore:.*the solution jumps there:kanpde.errors.ProblemWarning")
 def test_data_that_disagree_in_a_corner_stay_soft_on_the_later_axis():
     problem = problem_on_square(
         kp.Dirichlet(u, 0, on=SQUARE.lower(x) | SQUARE.upper(x)),
         kp.Dirichlet(u, 1, on=SQUARE.lower(y) | SQUARE.upper(y)),
     )
-    ansatz = impose(problem)
+    assert impose(problem).trivial  # b would make the jump a singularity of N: left to rows with an angle as input
+    ansatz = impose(problem, exact=True)
     assert ansatz.imposed == (0,)
     assert violation(problem, ansatz, problem.conditions[0]) < 1e-13
     assert violation(problem, ansatz, problem.conditions[1]) > 1e-2
@@ -181,6 +183,7 @@ def test_initial_data_to_second_order():
         assert violation(problem, ansatz, condition) < 1e-12
 
 
+@pytest.mark.filterwarnings("ignore:.*the solution jumps there:kanpde.errors.ProblemWarning")
 def test_initial_data_that_jump_at_the_ends_stay_soft():
     problem = wave(kp.Dirichlet(w, 0), kp.Initial(w, 1), kp.Initial(w.diff(t), 0))
     ansatz = impose(problem)

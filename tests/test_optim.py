@@ -94,7 +94,8 @@ def test_convergence_near_a_zero_residual_is_superlinear(name):
     """The error shrinks faster and faster, as λ falls with it."""
     states = run(DAMPED[name], exponentials, EXPONENTIALS_MINIMUM + 0.05, 40)
     errors = np.array([float((s.theta - EXPONENTIALS_MINIMUM).norm()) for s in states])
-    assert errors.min() < 1e-12
+    slowest = float(torch.linalg.svdvals(torch.func.jacrev(exponentials)(EXPONENTIALS_MINIMUM))[-1])
+    assert errors.min() < 1e3 * np.finfo(float).eps / slowest  # what rounding of the residual leaves
     shrinking = errors[1:] / errors[:-1]
     useful = shrinking[errors[1:] > 1e-9]
     assert useful[-1] < 0.03
@@ -117,7 +118,7 @@ def test_geodesic_acceleration_saves_factorisations_in_a_curved_valley():
 
         states = run(optimizer, banana, start(2, -1.0), 400)
         assert states[-1].loss < 1e-15
-        return sum(s.trials for s in states)
+        return sum(s.trials for s in states if s.loss > 1e-15)  # below, rounding decides
 
     assert 2 * trials(LevenbergMarquardt()) < trials(LevenbergMarquardt(geodesic=False))
 
