@@ -114,7 +114,9 @@ def _read_record(file: Any) -> Record:
 def _write_plots(group: Any, tables: PlotTables) -> None:
     names = {"unknowns": tables.unknowns, "coordinates": tables.coordinates}
     hdf5.write_tree(
-        group, "about", {**names, "truth": tables.truth, "slices": len(tables.slices), "nodes": tables.nodes}
+        group,
+        "about",
+        {**names, "truth": tables.truth, "slices": len(tables.slices), "nodes": tables.nodes, "fields": tables.fields},
     )
     for k, part in enumerate(tables.slices):
         _write_slice(group.create_group(f"slice{k}"), part)
@@ -129,21 +131,24 @@ def _read_plots(group: Any) -> PlotTables:
     labels = hdf5.read_array(group, "edges").reshape(-1, 3).tolist()
     edges = tuple(Edge(*label, *hdf5.read_array(group, f"edge{k}")) for k, label in enumerate(labels))
     nodes = tuple(map(tuple, about["nodes"]))
-    return PlotTables(tuple(about["unknowns"]), tuple(about["coordinates"]), slices, about["truth"], edges, nodes)
+    unknowns, coordinates, fields = (tuple(about.get(key, ())) for key in ("unknowns", "coordinates", "fields"))
+    return PlotTables(unknowns, coordinates, slices, about["truth"], edges, nodes, fields)
 
 
 def _write_slice(group: Any, part: Slice) -> None:
-    hdf5.write_tree(group, "about", {"names": part.names, "held": part.held})
+    hdf5.write_tree(group, "about", {"names": part.names, "held": part.held, "equal": part.equal})
     for k, axis in enumerate(part.axes):
         hdf5.write_array(group, f"axis{k}", axis)
     hdf5.write_array(group, "values", part.values)
-    if part.error is not None:
-        hdf5.write_array(group, "error", part.error)
+    for name, array in (("error", part.error), ("level", part.level)):
+        if array is not None:
+            hdf5.write_array(group, name, array)
 
 
 def _read_slice(group: Any) -> Slice:
     about = hdf5.read_tree(group, "about")
     names = tuple(about["names"])
     axes = tuple(hdf5.read_array(group, f"axis{k}") for k in range(len(names)))
-    error = hdf5.read_array(group, "error") if "error" in group else None
-    return Slice(names, axes, about["held"], hdf5.read_array(group, "values"), error)
+    error, level = (hdf5.read_array(group, key) if key in group else None for key in ("error", "level"))
+    values = hdf5.read_array(group, "values")
+    return Slice(names, axes, about["held"], values, error, level, about.get("equal", False))

@@ -13,6 +13,8 @@ Field = Callable[[np.ndarray], np.ndarray]
 HELD_AT = 0.75
 # Snapshots along a coordinate that steps through pictures: its beginning, its middle, its end.
 SNAPSHOTS = (0.0, 0.5, 1.0)
+# Points so near to the boundary, relative to the extent, count as inside.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,8 @@ class Slice:
         held: the other coordinates and where they stand.
         values: (*lengths of axes, c); NaN outside the domain.
         error: value minus truth, of the same shape, or None where the truth is not known.
+        level: signed distance from the boundary of the domain, of the lengths of axes; None where it fills its bounds.
+        equal: whether both coordinates are spatial, with one unit of length.
     """
 
     names: tuple[str, ...]
@@ -32,6 +36,8 @@ class Slice:
     held: dict[str, float]
     values: np.ndarray
     error: np.ndarray | None = None
+    level: np.ndarray | None = None
+    equal: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +63,7 @@ class PlotTables:
         edges: the curves of the network, empty when it has none to show.
         nodes: for each layer, the node into which each target goes; targets that share one are multiplied there. Empty
             when every target is a node.
+        fields: what the network's outputs are called; empty when they are the unknowns.
     """
 
     unknowns: tuple[str, ...]
@@ -65,6 +72,7 @@ class PlotTables:
     truth: str = ""
     edges: tuple[Edge, ...] = ()
     nodes: tuple[tuple[int, ...], ...] = ()
+    fields: tuple[str, ...] = ()
 
 
 def tabulate(
@@ -74,7 +82,7 @@ def tabulate(
     *,
     space: int | None = None,
     exact: Field | None = None,
-    inside: Field | None = None,
+    level: Field | None = None,
     resolution: int = 129,
 ) -> tuple[Slice, ...]:
     """Evaluates a solution where figures show it.
@@ -88,15 +96,17 @@ def tabulate(
         bounds: (d, 2).
         space: how many of the coordinates are spatial (all by default).
         exact: (n, d) -> (n, c), the truth where it is known.
-        inside: (n, d) -> (n,) bool, for domains that do not fill their bounds.
+        level: (n, d) -> (n,), the signed distance from the boundary, negative inside, for domains that do not fill
+            their bounds; nothing is evaluated outside.
         resolution: points a coordinate in planes; lines have four times as many.
 
     Returns:
         The slices, in the order in which to show them.
     """
     bounds = np.asarray(bounds, dtype=np.float64)
-    plan = _planes(len(coordinates), len(coordinates) if space is None else space)
-    return tuple(_slice(values, coordinates, bounds, held, exact, inside, resolution) for held in plan)
+    space = len(coordinates) if space is None else space
+    plan = _planes(len(coordinates), space)
+    return tuple(_slice(values, coordinates, bounds, held, space, exact, level, resolution) for held in plan)
 
 
 def _planes(dimension: int, space: int) -> Iterator[dict[int, float]]:
@@ -116,8 +126,9 @@ def _slice(
     coordinates: Sequence[str],
     bounds: np.ndarray,
     held: dict[int, float],
+    space: int,
     exact: Field | None,
-    inside: Field | None,
+    level: Field | None,
     resolution: int,
 ) -> Slice:
     """One picture: its points, the values there, and what they miss."""
@@ -126,13 +137,27 @@ def _slice(
     axes = tuple(np.linspace(bounds[axis, 0], bounds[axis, 1], count) for axis in free)
     fixed = {axis: float(bounds[axis, 0] + part * np.ptp(bounds[axis])) for axis, part in held.items()}
     points = _points(len(coordinates), free, axes, fixed)
-    table = np.array(values(points), dtype=np.float64)
-    if inside is not None:
-        table[~np.asarray(inside(points), dtype=bool)] = np.nan
-    shape = (*map(len, axes), table.shape[1])
-    error = None if exact is None else (table - exact(points)).reshape(shape)
-    names = tuple(coordinates[axis] for axis in free)
-    return Slice(names, axes, {coordinates[axis]: at for axis, at in fixed.items()}, table.reshape(shape), error)
+    lengths = tuple(map(len, axes))
+    heights = None if level is None else np.asarray(level(points), dtype=np.float64)
+    inside = np.ones(len(points), dtype=bool) if heights is None else heights <= ROUNDING * np.ptp(bounds[:space])
+    table = _within(values, points, inside)
+    return Slice(
+        tuple(coordinates[axis] for axis in free),
+        axes,
+        {coordinates[axis]: at for axis, at in fixed.items()},
+        table.reshape(*lengths, -1),
+        None if exact is None else (table - _within(exact, points, inside)).reshape(*lengths, -1),
+        None if heights is None else heights.reshape(lengths),
+        len(free) == 2 and max(free) < space,
+    )
+
+
+def _within(function: Field, points: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Values (n, c) at the points inside, NaN at the others."""
+    found = np.asarray(function(points[inside]), dtype=np.float64)
+    table = np.full((len(points), found.shape[1]), np.nan)
+    table[inside] = found
+    return table
 
 
 def _points(dimension: int, free: Sequence[int], axes: Sequence[np.ndarray], held: dict[int, float]) -> np.ndarray:

@@ -15,7 +15,7 @@ from synthetic import edges, history, plots, record
 from kanpde.errors import ProblemError, StoreError
 from kanpde.plots import PARTS, canvas, plot_part, plot_record, plot_tables
 from kanpde.plots.edges import MOST, draw_edges
-from kanpde.plots.fields import draw_fields, parts_of, shape_of
+from kanpde.plots.fields import _grown, draw_fields, parts_of, shape_of
 from kanpde.plots.history import column, draw_history, news, stage_starts
 from kanpde.tables import PlotTables, tabulate
 
@@ -37,7 +37,8 @@ def panels(figure: Figure) -> list:
 def test_every_unknown_and_slice_has_its_panels(dimension: int, unknowns: int, space: int | None, exact: bool) -> None:
     tables = plots(dimension, unknowns, exact=exact, space=space)
     rows, columns = shape_of(tables, parts_of(tables))
-    assert len(panels(fields_of(tables))) == rows * columns == unknowns * len(tables.slices) * (1 + exact)
+    groups = 1 if dimension == 1 else unknowns  # lines share a panel
+    assert len(panels(fields_of(tables))) == rows * columns == groups * len(tables.slices) * (1 + exact)
 
 
 def test_line_shows_the_values_and_the_truth() -> None:
@@ -66,12 +67,81 @@ def test_colours_are_symmetric_only_about_a_zero_that_is_crossed(shift: float, l
     np.testing.assert_allclose(panels(figure)[0].collections[0].get_clim(), limits)
 
 
-def test_outside_of_the_domain_is_blank() -> None:
+def ring_tables(values=lambda x: x[:, :1]) -> PlotTables:
+    """An annulus of radii 1/2 and 1."""
     bounds = np.array([[-1.0, 1.0], [-1.0, 1.0]])
-    slices = tabulate(lambda x: x[:, :1], ("x", "y"), bounds, inside=lambda x: (x**2).sum(1) < 1, resolution=9)
-    shown = panels(fields_of(PlotTables(("u",), ("x", "y"), slices)))[0].collections[0].get_array()
-    assert shown.mask[0, 0]
-    assert not shown.mask[4, 4]
+
+    def level(x: np.ndarray) -> np.ndarray:
+        return np.abs(np.linalg.norm(x, axis=1) - 0.75) - 0.25
+
+    return PlotTables(("u",), ("x", "y"), tabulate(values, ("x", "y"), bounds, level=level, resolution=65))
+
+
+def test_nothing_is_evaluated_outside_of_the_domain() -> None:
+    asked = []
+
+    def values(points: np.ndarray) -> np.ndarray:
+        asked.append(points)
+        return points[:, :1]
+
+    (piece,) = ring_tables(values).slices
+    radii = np.hypot(*np.meshgrid(*piece.axes, indexing="ij"))
+    np.testing.assert_array_equal(np.isfinite(piece.values[..., 0]), (radii <= 1 + 1e-9) & (radii >= 0.5 - 1e-9))
+    (points,) = asked
+    assert np.abs(np.linalg.norm(points, axis=1) - 0.75).max() <= 0.25 + 1e-8
+    assert piece.equal
+
+
+def test_maps_are_cut_along_the_outline_with_its_holes() -> None:
+    (axes,) = panels(fields_of(ring_tables()))
+    mesh, line = axes.collections
+    loops = [loop for path in line.get_paths() for loop in path.to_polygons(closed_only=False)]
+    radii = sorted(float(np.mean(np.linalg.norm(loop, axis=1))) for loop in loops)
+    np.testing.assert_allclose(radii, [0.5, 1], atol=0.01)
+    assert mesh.get_clip_path() is not None
+    shown = mesh.get_array()
+    assert shown.mask[32, 32], "the middle of the hole"
+    assert not shown.mask[32, 64]
+
+
+def test_cells_next_to_the_domain_are_continued_for_the_outline_to_cut() -> None:
+    table = np.full((7, 7), np.nan)
+    table[3, 3] = 2.0
+    assert np.isfinite(_grown(table)).sum() == 25
+    assert set(_grown(table)[np.isfinite(_grown(table))]) == {2.0}
+
+
+@pytest.mark.parametrize(("heights", "aspect"), [((0, 2.0), 2.0), ((0, 20.0), 1.0)])
+def test_two_coordinates_of_space_are_to_scale(heights: tuple[float, float], aspect: float) -> None:
+    bounds = np.array([[0.0, 1.0], heights])
+    for space, expected in ((2, aspect), (1, 1.0)):
+        slices = tabulate(lambda x: x[:, :1], ("x", "y"), bounds, space=space, resolution=9)
+        (axes,) = panels(fields_of(PlotTables(("u",), ("x", "y"), slices)))
+        assert axes.get_box_aspect() == pytest.approx(expected)
+
+
+def lines_of(sizes: list[float]) -> PlotTables:
+    names = tuple(f"u{k}" for k in range(len(sizes)))
+    slices = tabulate(lambda t: np.sin(t) * np.array(sizes), ("t",), np.array([[0.0, 7.0]]), exact=lambda t: 0 * t)
+    return PlotTables(names, ("t",), slices, "estimate")
+
+
+def test_a_system_of_one_coordinate_shares_a_panel() -> None:
+    solution, error = panels(fields_of(lines_of([1.0, 3.0, 5.0])))
+    names = [text.get_text() for text in solution.get_legend().get_texts()]
+    assert names == [*(canvas.label(f"u{k}") for k in range(3)), "estimate"]
+    assert len({line.get_color() for line in error.lines[1:]}) == 3
+
+
+@pytest.mark.parametrize("sizes", [[1.0, 1e3], [1.0] * 6, [1.0, 0.0]])
+def test_lines_that_could_not_be_told_apart_have_panels_of_their_own(sizes: list[float]) -> None:
+    assert len(panels(fields_of(lines_of(sizes)))) == 2 * len(sizes)
+
+
+def test_outputs_have_the_names_of_the_fields() -> None:
+    axes = Figure().subplots()
+    draw_edges(axes, PlotTables(("u_re", "u_im"), ("x",), (), edges=edges([1, 2]), fields=("u_im", "u_re")))
+    assert [text.get_text() for text in axes.texts][1:] == [canvas.label("u_im"), canvas.label("u_re")]
 
 
 def test_tabulate_evaluates_on_the_planes_it_names() -> None:

@@ -194,7 +194,7 @@ def test_compare_with_a_reference_of_another_problem() -> None:
 def test_npz_holds_axes_and_values(tmp_path: Path) -> None:
     solution = solved("coupled")
     with np.load(solution.export(tmp_path / "s.npz")) as file:
-        assert set(file) == {"x", "y", "u", "v", "u_correction", "v_correction"}
+        assert set(file) == {"x", "y", *(f"{n}{part}" for n in "uv" for part in ("", "_gradient", "_correction"))}
         points = np.stack(np.meshgrid(file["x"], file["y"], indexing="ij"), axis=-1).reshape(-1, 2)
         np.testing.assert_array_equal(file["v"].reshape(-1), solution(points)[:, 1])
         np.testing.assert_allclose((file["u"] + file["u_correction"]).reshape(-1), solution.corrected()(points)[:, 0])
@@ -211,7 +211,7 @@ def test_meshes_hold_the_values_at_their_points(name: str, suffix: str, tmp_path
     d = len(solution.problem.coordinates)
     values = solution(mesh.points[:, :d])[:, 0]
     np.testing.assert_allclose(mesh.point_data["u"], values, rtol=1e-13, atol=1e-13)
-    assert set(mesh.point_data) == {"u", "u_correction"}
+    assert set(mesh.point_data) == {"u", "u_gradient", "u_error"}
     assert covered(mesh) == pytest.approx(solution.problem.domain.measure)
 
 
@@ -256,7 +256,7 @@ def test_cells_of_a_cube_stand_upright(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_exported(tmp_path: Path) -> None:
-    with pytest.raises(ProblemError, match=r"no format to export to; end the name with \.npz, \.vtu, \.xdmf"):
+    with pytest.raises(ProblemError, match=r"no format to export to; end the name with \.npz, \.vtu, \.vtk, \.xdmf"):
         solved("poisson_1d").export(tmp_path / "s.csv")
     with pytest.raises(ProblemError, match=r"\.vtu cannot hold a solution over x, t; export to \.xdmf or \.npz"):
         solved("heat_1d").export(tmp_path / "s.vtu")

@@ -13,6 +13,7 @@ from kanpde.files import replacing
 
 # Okabe & Ito: told apart by every eye and in grey.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#707070"
+PINK, SKY = "#CC79A7", "#56B4E9"
 FORMATS = ("png", "pdf", "svg")
 
 _STYLE = {

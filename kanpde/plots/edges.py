@@ -95,7 +95,7 @@ def _draw_nodes(axes: Any, tables: PlotTables, rows: Sequence[_Row]) -> None:
         _mark(axes, height, [node for node, share in shares.items() if share == 1], row.above, "o")
         _mark(axes, height, [node for node, share in shares.items() if share > 1], row.above, "X")
     _name_nodes(axes, tables.coordinates, rows[0].below, -0.08, "top")
-    _name_nodes(axes, tables.unknowns, rows[-1].above, len(rows) + 0.08, "bottom")
+    _name_nodes(axes, tables.fields or tables.unknowns, rows[-1].above, len(rows) + 0.08, "bottom")
 
 
 def _mark(axes: Any, height: int, nodes: Iterable[int], count: int, marker: str) -> None:

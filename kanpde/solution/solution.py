@@ -17,15 +17,17 @@ from kanpde.collocation import PointSet, collocate
 from kanpde.domain import Point, Region
 from kanpde.errors import ProblemError
 from kanpde.estimate import GAUSS, SCATTERED, TrainedField
-from kanpde.export import Grid, export
+from kanpde.export import Sample, export
 from kanpde.expression import as_expression, is_evaluable
 from kanpde.network import Network, Trainable
-from kanpde.operator import DifferentialOperator
+from kanpde.operator import DifferentialOperator, JetVariable
 from kanpde.plots import plot_record
 from kanpde.problem import Problem
 from kanpde.record import Record
 from kanpde.references import GridFunction
+from kanpde.references.correction import Correction
 from kanpde.solution.units import ScaledField
+from kanpde.solution.windows import WindowedField
 from kanpde.tables import Edge, PlotTables, tabulate
 
 EDGE_POINTS = 201
@@ -42,13 +44,13 @@ class Solution:
         record: everything in plain values; it is what `save` writes.
         field: the network in its ansatz.
         problem: what it solves.
-        correction: the estimate's grid function e, so that u + e is closer to the truth; None where there is none.
+        correction: the estimate's function e, so that u + e is closer to the truth; None where there is none.
     """
 
     record: Record
-    field: TrainedField | ScaledField
+    field: TrainedField | ScaledField | WindowedField
     problem: Problem
-    correction: GridFunction | None = None
+    correction: Correction | None = None
 
     def __call__(self, points: Any) -> np.ndarray:
         """Values (n, c) at points (n, d), the unknowns in alphabetical order; complex where an unknown is."""
@@ -218,7 +220,7 @@ class Solution:
 
     @cached_property
     def tables(self) -> PlotTables:
-        """The arrays of the figures."""
+        """The arrays of the figures; complex unknowns as their real and imaginary parts."""
         problem, names = self.problem, self.record.coordinates
         exact: Values | None = None
         truth = ""
@@ -226,10 +228,37 @@ class Solution:
             exact, truth = problem.exact_values, "exact solution"
         elif self.correction is not None:
             exact, truth = self.corrected(), "estimate"
-        bounds = problem.domain.bounds
-        slices = tabulate(self, names, bounds, space=len(problem.domain.space), exact=exact)
-        curves = tuple(edges(self.network, bounds)) if isinstance(self.network, Network) else ()
-        return PlotTables(self.record.unknowns, names, slices, truth, curves, nodes(self.network) if curves else ())
+        domain, shown = problem.domain, None if exact is None else self._real(exact)
+        slices = tabulate(
+            self._real(self),
+            names,
+            domain.bounds,
+            space=len(domain.space),
+            exact=shown,
+            level=None if domain.is_box else domain.signed_distance,
+        )
+        curves = tuple(edges(self.network, domain.bounds)) if isinstance(self.network, Network) else ()
+        fields = tuple(f.func.__name__ for f in problem.fields)
+        return PlotTables(self._real_names, names, slices, truth, curves, nodes(self.network) if curves else (), fields)
+
+    @property
+    def _real_names(self) -> tuple[str, ...]:
+        pairs = zip(self.record.unknowns, self._is_complex, strict=True)
+        return tuple(name + part for name, split in pairs for part in (("_re", "_im") if split else ("",)))
+
+    @property
+    def _is_complex(self) -> tuple[bool, ...]:
+        return tuple(len(part) == 2 for part in self.problem.layout.parts)
+
+    def _real(self, function: Values) -> Values:
+        """The same function with two columns for each complex unknown."""
+
+        def values(points: Any) -> np.ndarray:
+            found = function(points)
+            pairs = zip(found.T, self._is_complex, strict=True)
+            return np.stack([part for u, split in pairs for part in ((u.real, u.imag) if split else (u.real,))], axis=1)
+
+        return values
 
     def save(self, path: str | Path) -> Path:
         """Writes everything to one HDF5 file, atomically.
@@ -242,24 +271,63 @@ class Solution:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """What is stored beside the record: the values of the correction."""
-        return {} if self.correction is None else {"correction": self.correction.values}
+        # A correction in a frame or on a mesh is not kept; the estimate makes it again.
+        return {"correction": self.correction.values} if isinstance(self.correction, GridFunction) else {}
 
     def export(self, path: str | Path) -> Path:
-        """Writes the solution on a uniform grid for other programs, with its correction e = truth − u where known.
+        """Writes the solution on a mesh of its domain for other programs: a grid in a box, else triangles, tetrahedra.
 
-        `.npz` (NumPy) holds the axes and the values of any problem; `.vtu` and `.xdmf` (ParaView, through meshio) one
-        with up to three spatial coordinates, and `.xdmf` with a time, as a series.
+        `.vtu`, `.vtk` and `.xdmf` (ParaView, through meshio) hold up to three spatial coordinates, `.xdmf` a time as
+        well, as a series. Fields are named after the unknowns: u (u_re, u_im and u_abs of a complex one), u_gradient
+        (spatial, three components), and u_error = |e| with the correction e = truth - u where it is known. `.npz`
+        (NumPy) holds any problem: the axes of a box, or points and cells; u, u_gradient and u_correction = e.
 
         Raises:
-            ProblemError: another suffix, or a format that cannot hold the problem.
+            ProblemError: another suffix, a format that cannot hold the problem, or a library is missing.
             StoreError: it cannot be written.
         """
-        domain, names = self.problem.domain, self.record.coordinates
-        grid = Grid(names, domain.bounds, len(domain.space), domain.time is not None)
-        fields = {name: lambda x, k=k: self(x)[:, k] for k, name in enumerate(self.record.unknowns)}
-        if (e := self.correction) is not None:
-            fields |= {f"{n}_correction": lambda x, k=k: e(x)[:, k] for k, n in enumerate(self.record.unknowns)}
-        return export(path, grid, fields)
+        return export(path, self.problem.domain, self._sample, self.problem.layout.materials)
+
+    def _sample(self, points: np.ndarray) -> Sample:
+        correction = None if self.correction is None else self.problem.readout(points, self.correction(points))
+        return Sample(self.record.unknowns, self._is_complex, self(points), self.gradient(points), correction)
+
+    def gradient(self, points: Any) -> np.ndarray:
+        """The spatial derivatives (n, c, s) of the unknowns at points (n, d)."""
+        x = self._points(points)
+        m, units = len(self.problem.fields), np.eye(x.shape[1], dtype=int).tolist()
+        axes = units[: len(self.problem.domain.space)]
+        jet = self.field.jet(x, [JetVariable(k, tuple(unit)) for unit in axes for k in range(m)])
+        return np.stack([self.problem.readout(x, jet[:, k * m : (k + 1) * m]) for k in range(len(axes))], axis=2)
+
+    def function(self, of: Any) -> Callable[..., Any]:
+        """A function f(x, y, ...) of an unknown or of an expression, for integrators, optimisers and contour plots.
+
+        It takes one argument a coordinate, in the order of `record.coordinates`, numbers or arrays that NumPy
+        broadcasts, and gives a number for numbers: `scipy.integrate.quad(solution.function("u"), 0, 1)`, or with a
+        jacobian `scipy.optimize.minimize(lambda p: f(*p), start)`. The solution itself takes points (n, d) and gives
+        values (n, c), as SciPy's interpolators do.
+
+        Args:
+            of: the name of an unknown, or an expression as in `derivative`, such as `u.diff(x)`.
+
+        Raises:
+            ProblemError: no unknown has this name, or the expression contains something unknown.
+        """
+        named = {u.func.__name__: u for u in self.problem.unknowns}
+        if isinstance(of, str) and of not in named:
+            raise ProblemError(f"no unknown is called {of!r}; there are {', '.join(named)}.")
+        values = self.derivative(named[of] if isinstance(of, str) else of)
+        names = self.record.coordinates
+
+        def function(*coordinates: Any) -> Any:
+            if len(coordinates) != len(names):
+                raise ProblemError(f"the function takes {', '.join(names)}, not {len(coordinates)} arguments.")
+            arrays = np.broadcast_arrays(*(np.asarray(c, dtype=float) for c in coordinates))
+            found = values(np.stack([a.ravel() for a in arrays], axis=1)).reshape(arrays[0].shape)
+            return found if found.ndim else found[()]
+
+        return function
 
     def plot(self, path: str | Path) -> Path:
         """Draws solution, error, convergence and edges to a png, pdf or svg file."""
@@ -304,7 +372,8 @@ def edges(network: Network, bounds: np.ndarray) -> list[Edge]:
             table = expansion.basis.tables(z[None], 0)[0, 0]
             for source in expansion.inputs:
                 values = (matrix[:, start : start + size].detach() @ table).cpu().numpy()
-                low, high = bounds[source] if k == 0 else (-1.0, 1.0)
+                # Features, which follow the coordinates, have the range of a basis.
+                low, high = bounds[source] if k == 0 and source < len(bounds) else (-1.0, 1.0)
                 x = np.linspace(low, high, EDGE_POINTS)
                 curves += [Edge(k, source, target, x, y) for target, y in enumerate(values)]
                 start += size
