@@ -23,7 +23,7 @@ INSTANTS = 41  # along time, and along each parameter, over a shape
 CELLS = {1: "line", 2: "quad", 3: "hexahedron"}
 SIMPLICES = {1: "line", 2: "triangle", 3: "tetra"}
 # The share of h^d that belongs to a node of a mesh with edges of length h.
-SHARES = {1: 1.0, 2: 0.75, 3: 0.55}
+SHARES = {1: 1.0, 2: 0.75, 3: 1.1}
 # The corners of a cell in VTK's order, as steps along each axis.
 CORNERS = {
     1: ((0,), (1,)),
