@@ -40,9 +40,7 @@ class Conflict:
 
     def angle(self, coordinates: Sequence[sp.Symbol]) -> sp.Expr:
         """The angle at the corner over its opening, from 0 to 1."""
-        x, y = (
-            sp.Float(s) * (c - sp.Float(a)) for s, c, a in zip(self.inward, coordinates, self.corner, strict=False)
-        )
+        x, y = (sp.Float(s) * (c - sp.Float(a)) for s, c, a in zip(self.inward, coordinates, self.corner, strict=False))
         return 2 * sp.atan2(y, x) / sp.pi
 
     def weight(self, points: np.ndarray) -> np.ndarray:
@@ -59,8 +57,8 @@ def conflicts(problem: Problem) -> tuple[Conflict, ...]:
     bounds, found = domain.bounds, []
     radius = RADIUS * float(np.min(np.ptp(bounds, axis=1)))
     for field, (i, j) in itertools.product(range(len(problem.fields)), itertools.product((0, 1), (0, 1))):
-        values = [_value(problem, field, axis, (i, j)) for axis in (0, 1)]
-        if None not in values and abs(values[0] - values[1]) > JUMP * (1 + max(map(abs, values))):
+        one, other = (_value(problem, field, axis, (i, j)) for axis in (0, 1))
+        if one is not None and other is not None and abs(one - other) > JUMP * (1 + max(abs(one), abs(other))):
             corner = float(bounds[0, i]), float(bounds[1, j])
             found.append(Conflict(field, corner, (1.0 - 2 * i, 1.0 - 2 * j), radius))
     return tuple(found)

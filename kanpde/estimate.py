@@ -20,8 +20,8 @@ from kanpde.operator import JetVariable
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.references.checks import Jet
 from kanpde.references.correction import DefectEstimate, DefectSolver
-from kanpde.references.fem import FemDefectSolver
 from kanpde.references.difference import ReferenceDifference
+from kanpde.references.fem import FemDefectSolver
 from kanpde.references.frame import FrameDefectSolver
 
 CHUNK = 8192  # points evaluated at once
@@ -59,6 +59,19 @@ class TrainedField:
         prepared = self.ansatz.prepare(self.network, x, derivatives)
         sweep = self.network.sweep(prepared, derivatives, reverse=False)
         return self.ansatz.frame(x, derivatives).constrain(sweep.output).cpu().numpy()
+
+
+class Differentiated(Protocol):
+    """What has derivatives and unknown scalars: a trained field, in one window of time or in several."""
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """Values of the unknown scalars."""
+        ...
+
+    def jet(self, points: np.ndarray, variables: Sequence[JetVariable]) -> np.ndarray:
+        """Derivatives of the fields at points (n, d): (n, len(variables))."""
+        ...
 
 
 class Evaluated(Protocol):
@@ -125,7 +138,7 @@ class Estimator:
             self._prepare()
         self.solvers.sort(key=lambda solver: not isinstance(solver, ReferenceDifference))
 
-    def __call__(self, field: TrainedField) -> DefectEstimate | None:
+    def __call__(self, field: Differentiated) -> DefectEstimate | None:
         """The estimate, untrusted ones included; None where the problem is beyond reach."""
         found: DefectEstimate | None = None
         for solver in self._in_turn():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from kanpde.features import Clustering, clustered, inputs_of, with_clusterings
 from kanpde.field import Ansatz
 from kanpde.lowering import lower
 from kanpde.network import KAN, Network
+from kanpde.network.basis import Basis
 from kanpde.operator import JetVariable, compile_operator
 from kanpde.optim import LevenbergMarquardt
 from kanpde.plan import fitted, tempered
@@ -81,7 +82,7 @@ class CoarseStart:
 
     @property
     def wanted(self) -> bool:
-        """Whether a random start is not even tried: nonlinear problems with steep fronts or data that jump at corners."""
+        """Whether a random start is not even tried: nonlinear, with steep fronts or data that jump at corners."""
         problem = self.problem
         if problem.is_linear:
             return False
@@ -139,7 +140,7 @@ def fit(problem: Problem, ansatz: Ansatz, network: Network, coarse: Approximatio
     engine = LevenbergMarquardt()
     for degree in DEGREES:
         scalars = network.scalars
-        finer = network.grown(lambda _, degree=degree: degree)
+        finer = network.grown(partial(_resolution, degree))
         if finer.n_parameters > LARGEST:
             break
         network, finer.scalars = finer, scalars
@@ -151,6 +152,10 @@ def fit(problem: Problem, ansatz: Ansatz, network: Network, coarse: Approximatio
             state = engine.step(system, state)
         system.adopt(state.theta)
     return network
+
+
+def _resolution(degree: int, basis: Basis) -> int:  # noqa: ARG001 - every basis gets the same
+    return degree
 
 
 def _rows(problem: Problem, points: PointSet, values: np.ndarray, d: int) -> list[Block]:

@@ -63,6 +63,7 @@ class Problem:
         unknowns: the applied functions that occur in the equations, sorted by name: the columns of a solution.
         operators: the normal forms of the equations, in their order.
         labels: what messages call them.
+        stated: the conditions as they were given.
         context: what further expressions of the unknowns are compiled in.
 
     Raises:
@@ -78,6 +79,7 @@ class Problem:
     operators: tuple[DifferentialOperator, ...] = field(init=False)
     context: Context = field(init=False)
     labels: tuple[str, ...] = field(init=False)
+    stated: tuple[object, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Compile and check."""
@@ -93,7 +95,8 @@ class Problem:
         self._set(unknowns=unknowns, context=context)
         found = done.labelled if done else self._compiled(equations, context)
         self._set(operators=tuple(o for o, _ in found), labels=tuple(label for _, label in found))
-        conditions = [made for c in _listed(self.conditions) for made in compile_condition(context, c)]
+        self._set(stated=_listed(self.conditions))
+        conditions = [made for c in self.stated for made in compile_condition(context, c)]
         if not done and not any(c.kind == "interface" for c in conditions):
             conditions += interface_conditions(context, equations)
         self._set(exact=self._checked_exact())

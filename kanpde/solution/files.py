@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from kanpde import store
 from kanpde.errors import ProblemError, StoreError
-from kanpde.estimate import TrainedField, relative_l2
+from kanpde.estimate import Estimator, TrainedField, relative_l2
 from kanpde.expression import from_tree, to_tree, with_code
 from kanpde.features import Clustering
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.network import ModuleNetwork, Network, Trainable, network_from_spec, network_spec
 from kanpde.problem import Problem, problem_from_tree, problem_to_tree
 from kanpde.provenance import provenance
-from kanpde.record import Record
+from kanpde.record import SAFETY, Record
 from kanpde.references import GridFunction
+from kanpde.references.correction import Correction
 from kanpde.references.storage import grid_facts, grid_of
 from kanpde.solution.solution import Solution
 from kanpde.solution.units import ScaledField, scales_from_tree, scales_tree
+from kanpde.solution.windows import WindowedField
 from kanpde.training import Progress, Run
 
 
@@ -40,7 +44,7 @@ def _in_units(run: Run, progress: Progress) -> tuple[TrainedField | ScaledField,
     return (field, run.problem) if run.units is None else (ScaledField(field, run.units.scales), run.units.problem)
 
 
-def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Record:
+def _record(run: Run, progress: Progress, correction: Correction | None) -> Record:
     network, estimate = progress.network, progress.estimate
     field, problem = _in_units(run, progress)
     sizes = {} if run.units is None else {"scales": scales_tree(run.units.scales)}
@@ -71,6 +75,58 @@ def _record(run: Run, progress: Progress, correction: GridFunction | None) -> Re
         identified=dict(zip((p.name for p in problem.parameters), field.parameters, strict=True)),
         identified_stderr=errors if run.units is None else run.units.scales.parameters_out(errors),
     )
+
+
+def joined(problem: Problem, windows: Sequence[Solution], edges: Sequence[float], rtol: float) -> Solution:
+    """The solutions of successive windows of time as one, judged as a whole."""
+    field = WindowedField(tuple(w.field for w in windows), tuple(edges), len(problem.domain.space))
+    estimator = Estimator(problem)
+    estimate = estimator(field)
+    relative = estimate.relative if estimate is not None and estimate.trusted else None
+    done = relative is not None and SAFETY * relative <= rtol
+    records, last = [w.record for w in windows], windows[-1].record
+    rows = [{**row, "window": k} for k, record in enumerate(records) for row in record.history]
+    specs = [{"network": r.network, "field": r.field, "parameters": r.n_parameters} for r in records]
+    record = dataclasses.replace(
+        last,
+        problem_name=problem.name,
+        signature=problem.signature,
+        problem_text=problem.text,
+        network={"title": f"{last.network['title']} in {len(windows)} windows", "windows": specs, "edges": list(edges)},
+        theta=np.concatenate([r.theta for r in records]),
+        history=tuple(rows),
+        status="converged" if done else _verdict(records, relative, estimator.reason, rtol),
+        converged=done,
+        relative_l2=relative_l2(problem, field),
+        error_estimate=relative,
+        seconds=sum(r.seconds for r in records),
+        n_parameters=sum(r.n_parameters for r in records),
+        iterations=sum(r.iterations for r in records),
+        rtol=rtol,
+        problem=problem_to_tree(problem),
+        correction=None,
+    )
+    return Solution(record, field, problem)
+
+
+def _verdict(records: Sequence[Record], relative: float | None, reason: str, rtol: float) -> str:
+    """Why windows together did not converge."""
+    worst = next((f"window {k}: {r.status}" for k, r in enumerate(records, 1) if not r.converged), "")
+    if relative is None:
+        return f"finished without an error estimate: {reason}; {worst}".rstrip("; ")
+    return f"not converged: the estimated error {relative:.1e} stays above {rtol:.1e}/{SAFETY}; {worst}".rstrip("; ")
+
+
+def _windowed(record: Record, problem: Problem) -> WindowedField:
+    """The fields of all windows of a file."""
+    fields: list[TrainedField] = []
+    start = 0
+    for window in record.network["windows"]:
+        theta = torch.as_tensor(record.theta[start : start + window["parameters"]])
+        start += window["parameters"]
+        own = dataclasses.replace(record, field=window["field"])
+        fields.append(TrainedField(network_from_spec(window["network"], theta), _ansatz(own, problem)))
+    return WindowedField(tuple(fields), tuple(record.network["edges"]), len(problem.domain.space))
 
 
 def _correction_facts(problem: Problem, correction: Any) -> dict[str, Any] | None:
@@ -110,6 +166,9 @@ def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Mod
     module = _module(record, network, path)
     try:
         own = problem_from_tree(record.problem) if problem is None else problem
+        if "windows" in record.network:
+            windowed = _windowed(record, own)
+            return Solution(_rejudged(record, windowed, own), windowed, own)
         trained = network_from_spec(record.network, torch.as_tensor(record.theta)) if module is None else module
         sizes = scales_from_tree(record.field["scales"]) if "scales" in record.field else None
         found = record.identified if sizes is None else sizes.parameters_in(record.identified)
@@ -121,7 +180,7 @@ def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Mod
         raise StoreError(f"{path} is damaged: {error}") from error
 
 
-def _rejudged(record: Record, field: TrainedField | ScaledField, problem: Problem) -> Record:
+def _rejudged(record: Record, field: TrainedField | ScaledField | WindowedField, problem: Problem) -> Record:
     """The record with the error against the exact solution of `problem`, which is no part of its signature."""
     if problem_to_tree(problem)["exact"] == record.problem.get("exact"):
         return record

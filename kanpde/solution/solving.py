@@ -24,10 +24,11 @@ from kanpde.problem import Problem
 from kanpde.references.resonance import resonance
 from kanpde.residuals import MEMORY
 from kanpde.scaling import needs_scaling, scaled, scales_of
-from kanpde.start import CoarseStart
-from kanpde.solution.files import load, progress_of, saved, solution_of
+from kanpde.solution.files import joined, load, progress_of, saved, solution_of
 from kanpde.solution.solution import Solution
 from kanpde.solution.units import Units
+from kanpde.solution.windows import can_march, edges_of, window_problem, windows_for
+from kanpde.start import CoarseStart
 from kanpde.training import Progress, Row, Run, Wishes
 
 EVERY = 10  # iterations between two lines of `progress=True`
@@ -50,6 +51,7 @@ def solve(
     weights: Sequence[float] | None = None,
     callback: Callable[[Row], None] | None = None,
     memory: int = MEMORY,
+    windows: int | None = None,
 ) -> Solution:
     """Solves a problem to a relative L2 accuracy, or says why it could not.
 
@@ -69,6 +71,7 @@ def solve(
         weights: one positive factor for each soft condition, instead of balancing.
         callback: called once an iteration with a dictionary of plain values.
         memory: bytes for the Jacobian and its tables; a larger system is accumulated in blocks, never kept whole.
+        windows: of time, solved one after the other; by default as many as a coarse solution asks for, mostly one.
 
     Returns:
         The solution, converged or not; `status` says which and why. Ctrl-C keeps what was reached.
@@ -83,6 +86,25 @@ def solve(
     earlier = _earlier(problem, checkpoint, resume, network)
     if earlier is not None and (answer := earlier.record.answer(rtol)) is not None:
         return dataclasses.replace(earlier, record=answer)
+    count = windows or _windows(problem, network, stages, initial_guess, seed)
+    if count > 1:
+        done = _marched(
+            problem,
+            count,
+            rtol,
+            seed=seed,
+            max_seconds=max_seconds,
+            progress=progress,
+            memory=memory,
+            exact_conditions=exact_conditions,
+            device=device,
+            callback=callback,
+            network=network,
+            stages=stages,
+        )
+        if checkpoint is not None:
+            saved(done, checkpoint)
+        return done
     warn_of_resonance(problem)
     units = _units(problem)
     problem = problem if units is None else scaled(problem, units.scales)
@@ -104,6 +126,35 @@ def solve(
     if checkpoint is not None:
         saved(solution, checkpoint)
     return solution
+
+
+def _windows(problem: Problem, network: Any, stages: Sequence[Stage] | None, guess: Solution | None, seed: int) -> int:
+    """How many windows of time a nonlinear evolution takes; one where the user chose the network."""
+    chosen = network is not None or stages is not None or guess is not None
+    if chosen or problem.is_linear or not problem.domain.is_box or not can_march(problem):
+        return 1
+    coarse = CoarseStart(problem, impose(problem, exact=False), seed).coarse
+    return 1 if coarse is None else windows_for(problem, coarse)
+
+
+def _marched(problem: Problem, count: int, rtol: float, **options: Any) -> Solution:
+    """Window after window, each to half the tolerance, within what is left of the time.
+
+    Raises:
+        ProblemError: a problem that cannot be cut.
+    """
+    if not can_march(problem):
+        raise ProblemError(
+            f"{problem.name} cannot be solved in windows: that takes Time, Initial conditions and real unknowns; "
+            "leave windows out"
+        )
+    found: list[Solution] = []
+    edges, limit, begun = edges_of(problem, count), options.pop("max_seconds"), time.perf_counter()
+    for k in range(count):
+        left = None if limit is None else max(1.0, (limit - (time.perf_counter() - begun)) / (count - k))
+        own = window_problem(problem, edges[k], edges[k + 1], found[-1].field if found else None)
+        found.append(solve(own, rtol / 2, max_seconds=left, windows=1, **options))
+    return joined(problem, found, edges, rtol)
 
 
 def _units(problem: Problem) -> Units | None:
