@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from kanpde import sampling
+from kanpde.collocation import collocate
 from kanpde.corners import conflicts
 from kanpde.domain import BoxPiece, Domain
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
 from kanpde.multiindex import DerivativeSet
 from kanpde.network import Trainable
-from kanpde.operator import JetVariable
+from kanpde.operator import DifferentialOperator, JetVariable
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.references.checks import Jet
 from kanpde.references.correction import DefectEstimate, DefectSolver
@@ -26,6 +27,8 @@ from kanpde.references.frame import FrameDefectSolver
 
 CHUNK = 8192  # points evaluated at once
 GAUSS = {1: 400, 2: 64, 3: 24}  # Gauss-Legendre points per axis, by dimension: an even number, so no symmetry points
+ROUGH = 2e4  # residual over error, in units of the domain, beyond which the meshes must have missed something
+ROUGH_SAMPLE = 4096
 SCATTERED = 1 << 15  # Sobol points in higher dimensions
 
 
@@ -143,6 +146,8 @@ class Estimator:
         found: DefectEstimate | None = None
         for solver in self._in_turn():
             estimate = solver.estimate(field.jet, field.parameters)
+            if isinstance(solver, FemDefectSolver) and estimate.trusted and _too_rough(self.problem, field, estimate):
+                estimate = replace(estimate, trusted=False, reason="the residual is too rough for the meshes to see it")
             if found is None or estimate.trusted:
                 found = estimate
             if estimate.trusted:
@@ -154,11 +159,39 @@ class Estimator:
         return found
 
 
+def _too_rough(problem: Problem, field: Differentiated, estimate: DefectEstimate) -> bool:
+    """Whether the residual is out of proportion to the error that two meshes found: a front that both have missed.
+
+    |F| L² / |a| would be the error of a smooth residual, a the coefficients of the second derivatives; that of a trained
+    network oscillates, and its error was up to 10³ times smaller.
+    """
+    points = collocate(problem.domain.interior, ROUGH_SAMPLE, "sobol", 11).x
+    extent = float(np.max(np.ptp(problem.domain.bounds[: len(problem.domain.space)], axis=1)))
+    worst = 0.0
+    for operator, region in zip(problem.operators, problem.regions, strict=True):
+        if operator.normal or operator.order < 2:
+            continue
+        inside = points[region.contains(points)]
+        jet = np.ascontiguousarray(field.jet(inside, operator.jet).T)
+        residual, *slopes = operator.program([*inside.T, *jet, *_scalars(operator, problem, field, inside)], np)
+        second = [s for s, v in zip(slopes, operator.jet, strict=False) if sum(v.derivative) == operator.order]
+        size = max(float(np.sqrt(np.mean(np.square(s)))) for s in second)
+        worst = max(worst, float(np.sqrt(np.mean(np.square(residual)))) * extent**operator.order / size)
+    return estimate.absolute > 0 and worst > ROUGH * estimate.absolute
+
+
+def _scalars(
+    operator: DifferentialOperator, problem: Problem, field: Differentiated, points: np.ndarray
+) -> list[np.ndarray]:
+    known = dict(zip(problem.parameters, field.parameters, strict=True))
+    return [np.full(len(points), known[p]) for p in operator.parameters]
+
+
 def methods(problem: Problem) -> tuple[Callable[[Problem], Solver], ...]:
     """The ways that suit a problem, the most promising first."""
     domain = problem.domain
     if not fits_grid(problem):
-        # In the plane weak residuals on a mesh cost less than a second, and do not mind what a polynomial cannot follow.
+        # In the plane weak residuals on a mesh cost less than a second, and take what a polynomial cannot follow.
         plane = not domain.is_box and domain.dimension == 2
         return (FemDefectSolver, FrameDefectSolver) if plane else (FrameDefectSolver, FemDefectSolver)
     grids: tuple[Callable[[Problem], Solver], ...] = (DefectSolver,)

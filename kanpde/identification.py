@@ -1,8 +1,8 @@
 """How well the data determine unknown scalars: standard errors from the Gauss-Newton Hessian.
 
 With measurement rows c (F - d), c a known multiple of 1/sigma, and all other rows exact, the covariance of coefficients
-and scalars is (c sigma)² (JᵀJ)⁻¹ = (c sigma)² R⁻¹R⁻ᵀ with the triangle R of J. What it makes of the fields is the part of
-their error that no network can avoid.
+and scalars is (c sigma)² (JᵀJ)⁻¹ = (c sigma)² R⁻¹R⁻ᵀ with the triangle R of J. What it makes of the fields is the part
+of their error that no network can avoid.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _inverse(system: ResidualSystem) -> np.ndarray:
 
 
 def _noise(system: ResidualSystem, blocks: list[Block]) -> float:
-    """c sigma: the size of one measurement's error in the units of its row."""
+    """C sigma: the size of one measurement's error in the units of its row."""
     if all(block.fixed for block in blocks):
         # Rows are (F - d) eta / (sigma sqrt(n)), see plan.
         return max(float(np.sqrt(b.points.weights[0]) * b.sigma[0]) for b in blocks if b.sigma is not None)
