@@ -1,4 +1,4 @@
-"""The documentation runs: every Python block, every `kanpde` line, every link, and the table of layers.
+"""The documentation runs: every Python block, every `kanpde` line, every link; its tables agree with the code.
 
 Blocks of one document share their names, in order, as for a reader who types along. Words after the language
 say what is special about a block:
@@ -22,7 +22,9 @@ from pathlib import Path
 
 import pytest
 
+import kanpde
 from kanpde.cli import main
+from kanpde.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -163,3 +165,41 @@ def test_architecture_lists_the_layers_that_the_tests_enforce() -> None:
 def exists(module: str) -> bool:
     package = ROOT / "kanpde"
     return (package / module).is_dir() or (package / f"{module}.py").is_file()
+
+
+@pytest.mark.parametrize("public", kanpde.__all__)
+def test_every_public_name_is_explained(public: str) -> None:
+    texts = [document.read_text(encoding="utf-8") for document in DOCUMENTS]
+    assert any(re.search(rf"\b{public}\b", text) for text in texts), f"no document mentions kanpde.{public}"
+
+
+def test_every_command_is_in_the_table() -> None:
+    listed = re.findall(
+        r"^\| `kanpde (\w+)", (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert sorted(listed) == sorted(
+        command.callback.__name__ for command in app.registered_commands if command.callback
+    )
+
+
+def test_messages_of_the_table_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "problem-language.md").read_text(encoding="utf-8")
+    table = text[text.index("| message contains |") :]
+    quoted = [
+        part for row in re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE) for part in re.findall(r"`([^`]+)`", row)
+    ]
+    code = " ".join(literals())
+    assert quoted
+    assert not [message for message in quoted if not all(word in code for word in message.split(" … "))]
+
+
+def literals() -> list[str]:
+    """All texts in the package, those of f-strings with their gaps as they are."""
+    found = []
+    for path in sorted((ROOT / "kanpde").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(v.value if isinstance(v, ast.Constant) else "{}" for v in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return found
