@@ -205,8 +205,8 @@ def test_scipy_integrates_and_minimises() -> None:
 
 def test_functions_broadcast() -> None:
     f, s = fitted("square").function("u"), np.linspace(0, 1, 5)
-    grid = np.stack(np.meshgrid(s, s, indexing="ij"), axis=-1)
-    np.testing.assert_array_equal(f(s[:, None], s), fitted("square")(grid.reshape(-1, 2)).reshape(5, 5))
+    grid = np.stack(np.meshgrid(s, s[:3], indexing="ij"), axis=-1)
+    np.testing.assert_array_equal(f(s[:, None], s[:3]), fitted("square")(grid.reshape(-1, 2)).reshape(5, 3))
     assert np.iscomplexobj(complex_wave().function("u")(0.5, 0.5))
     with pytest.raises(ProblemError, match="takes x, y, not 1 arguments"):
         f(0.5)

@@ -30,7 +30,8 @@ def draw_history(axes: Any, rows: Sequence[Row], rtol: float | None = None, fina
         axes.text(0.5, 0.5, "no iterations", ha="center", va="center", transform=axes.transAxes, color=GREY)
         return
     steps = np.arange(len(rows))
-    axes.semilogy(steps, loss, color=BLUE, label="loss")
+    # A line through one point cannot be seen.
+    axes.semilogy(steps, loss, color=BLUE, label="loss", marker="." if np.isfinite(loss).sum() == 1 else "")
     if np.isfinite(estimate).any():
         axes.semilogy(
             np.arange(len(estimate)),
