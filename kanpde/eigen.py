@@ -1,7 +1,8 @@
-"""A start for eigenvalue problems: one step of inverse iteration, so that the mode nearest to `near` stands out.
+"""A start for eigenvalue problems: inverse iteration, so that the mode nearest to `near` stands out.
 
 With the eigenvalue fixed at its first guess μ, (L - μ) v = s for a random smooth s has the components s_k / (λ_k - μ):
-what is nearest is amplified most (Golub & Van Loan, section 8.2). v, normalised, is where Gauss-Newton begins.
+what is nearest is amplified most (Golub & Van Loan, section 8.2). One round leaves the choice to s where it has little
+of that mode, so v becomes the next source; normalised, it is where Gauss-Newton begins.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kanpde.estimate import TrainedField
 from kanpde.expression import Eigenvalue
 from kanpde.field import Ansatz
 from kanpde.network import Network
+from kanpde.operator import DifferentialOperator
 from kanpde.optim import LevenbergMarquardt
 from kanpde.plan import Stage, balanced, blocks, point_count
 from kanpde.problem import Problem
@@ -23,6 +25,7 @@ from kanpde.references.ivp_coarse import with_numbers
 from kanpde.residuals import Block, ResidualSystem
 
 STEPS = 25
+ROUNDS = 3
 WAVES = 6  # in the random source
 SAMPLE = 512
 
@@ -34,16 +37,26 @@ def has_eigenvalue(problem: Problem) -> bool:
 
 def inverse_iteration(problem: Problem, ansatz: Ansatz, network: Network, seed: int) -> Network:
     """The network as an approximate mode of mean square one; its scalars stay at their first guesses."""
-    fixed = with_numbers(problem)
-    rows = blocks(fixed, ansatz, point_count(network, Stage()), seed)
-    rows = [_with_source(fixed, b, seed) for b in rows if not _normalises(b)]
+    count = point_count(network, Stage())
+    pairs = zip(*(blocks(p, ansatz, count, seed) for p in (with_numbers(problem), problem)), strict=True)
+    kept = [(fixed, own) for fixed, own in pairs if not _normalises(fixed)]
+    rows = [_with_waves(problem, fixed, seed) for fixed, _ in kept]
+    for _ in range(ROUNDS):
+        network = _normalised(problem, ansatz, _solved(rows, network, ansatz))
+        mode = TrainedField(network, ansatz)
+        rows = [row for fixed, own in kept for row in _with_mode(fixed, own, mode)]
+    return network
+
+
+def _solved(rows: list[Block], network: Network, ansatz: Ansatz) -> Network:
+    """The network after some steps of Levenberg-Marquardt on these rows."""
     system = balanced(ResidualSystem(rows, network, ansatz), network.theta)
     engine = LevenbergMarquardt()
     state = engine.init(system, network.theta)
     for _ in range(STEPS):
         state = engine.step(system, state)
     network.set_theta(state.theta)
-    return _normalised(problem, ansatz, network)
+    return network
 
 
 def _normalises(block: Block) -> bool:
@@ -51,7 +64,7 @@ def _normalises(block: Block) -> bool:
     return block.gather is not None and not block.equations[0].operator.is_linear
 
 
-def _with_source(problem: Problem, block: Block, seed: int) -> Block:
+def _with_waves(problem: Problem, block: Block, seed: int) -> Block:
     """The equations with a sum of random waves on the right."""
     if not block.label.startswith("equations"):
         return block
@@ -60,6 +73,22 @@ def _with_source(problem: Problem, block: Block, seed: int) -> Block:
     waves = generator.normal(size=(WAVES, bounds.shape[0])) * np.pi
     source = np.sin(place @ waves.T + generator.uniform(0, 2 * np.pi, WAVES)) @ generator.normal(size=WAVES)
     return replace(block, target=source)
+
+
+def _with_mode(fixed: Block, own: Block, mode: TrainedField) -> list[Block]:
+    """The equations with ∂F/∂λ at a mode on the right, one block each: its part M v of (L - λM) v, up to the sign."""
+    if not fixed.label.startswith("equations"):
+        return [fixed]
+    sources = [_slope(equation.operator, own.points.x, mode) for equation in own.equations]
+    return [replace(fixed, equations=(e,), target=s) for e, s in zip(fixed.equations, sources, strict=True)]
+
+
+def _slope(operator: DifferentialOperator, points: np.ndarray, mode: TrainedField) -> np.ndarray:
+    """∂F/∂λ (n,), summed over eigenvalues; zero where F has none."""
+    jet, scalars = mode.jet(points, operator.jet).T, [np.full(len(points), p.initial) for p in operator.parameters]
+    outputs = operator.program([*points.T, *jet, *scalars], np)
+    slopes = zip(operator.parameters, outputs[1 + len(operator.jet) :], strict=True)
+    return sum((np.asarray(v) for p, v in slopes if isinstance(p, Eigenvalue)), np.zeros(len(points)))
 
 
 def _normalised(problem: Problem, ansatz: Ansatz, network: Network) -> Network:
