@@ -85,9 +85,9 @@ def _inverse(system: ResidualSystem) -> np.ndarray:
 
 def _noise(system: ResidualSystem, blocks: list[Block]) -> float:
     """C sigma: the size of one measurement's error in the units of its row."""
-    if all(block.fixed for block in blocks):
+    if all(block.sigma is not None for block in blocks):
         # Rows are (F - d) eta / (sigma sqrt(n)), see plan.
-        return max(float(np.sqrt(b.points.weights[0]) * b.sigma[0]) for b in blocks if b.sigma is not None)
+        return max(float(np.sqrt(b.weight * b.points.weights[0]) * b.sigma[0]) for b in blocks if b.sigma is not None)
     residual, start, squares, count = system.residual(system.theta), 0, 0.0, 0
     for block in system.blocks:
         part = residual[start : start + block.rows]

@@ -33,6 +33,7 @@ WORTHWHILE = 3.0  # finer edges must lower the residual by this factor, or nodes
 CANDIDATES = 3  # seeds tried at the coarse level
 FEWEST = 50  # points in a region with equations of its own
 OBSERVED = 1e-3  # size of all measurements' rows together, in units of their error
+UNSTATED = 1e-2  # the error that measurements without a stated one are weighted by, of their spread
 INSTANTS = 24  # at which an integral condition holds where the domain has a time or parameters
 RULE_NODES = {1: 64, 2: 24, 3: 12}  # quadrature nodes along each axis of an integral condition
 RULE_POINTS = 400  # the same on parts of the boundary
@@ -264,7 +265,7 @@ def _observed(problem: Problem, condition: CompiledCondition, weight: float) -> 
     assert condition.operator is not None
     total = sum(len(c.data.points) for c in problem.conditions if c.data is not None)
     n = len(data.points)
-    sigma = np.full(n, _spread(data.values)) if data.sigma is None else np.broadcast_to(data.sigma, (n,))
+    sigma = np.full(n, UNSTATED * _spread(data.values)) if data.sigma is None else np.broadcast_to(data.sigma, (n,))
     points = PointSet(np.asarray(data.points), OBSERVED**2 / (total * sigma**2), None)
     known = data.sigma is not None
     lowered = (lower(condition.operator),)
@@ -274,14 +275,14 @@ def _observed(problem: Problem, condition: CompiledCondition, weight: float) -> 
         points,
         weight,
         np.asarray(data.values),
-        fixed=known,
+        fixed=True,
         sigma=sigma if known else None,
         measured=True,
     )
 
 
 def _spread(values: np.ndarray) -> float:
-    """The size of data without a stated error: any unit would do, for their weight is balanced."""
+    """The size of data without a stated error."""
     return float(np.std(values)) or float(np.abs(values).max()) or 1.0
 
 

@@ -235,12 +235,12 @@ def joined(problem, memory=1 << 30):
     """Rows of every kind: equations with two unknown scalars, a target, two integrals, a condition with a scalar."""
     domain, generator = problem.domain, np.random.default_rng(4)
     inside, sparse, ends = (
-        collocate(r, n) for r, n in zip((domain.interior, domain.interior, domain.boundary), (600, 200, 2), strict=True)
+        collocate(r, n) for r, n in zip((domain.interior, domain.interior, domain.boundary), (150, 60, 2), strict=True)
     )
     equation, observed, integrand, side = (lower(o) for o in forms(problem))
     rule = np.stack([sparse.weights, sparse.weights * np.cos(sparse.x[:, 0])])
     rows = [
-        Block("equations", (equation, observed), inside, 1.0, generator.normal(size=600)),
+        Block("equations", (equation, observed), inside, 1.0, generator.normal(size=150)),
         Block("integrals", (integrand,), sparse, 2.5, np.array([0.3, -0.4]), rule),
         Block("one integral", (integrand,), sparse, 0.5, None, rule[:1]),
         Block("sides", (side,), ends, 4.0, np.array([1.0, -2.0])),
@@ -298,7 +298,7 @@ def test_scalars_joined_rows_and_targets_agree_with_autograd(memory):
     fast = joined(line(), memory)
     theta = fast.theta
     assert theta[-2:].tolist() == [p.initial for p in fast.parameters]
-    assert fast.rows == 2 * 600 + 2 + 1 + 2
+    assert fast.rows == 2 * 150 + 2 + 1 + 2
     assert (len(fast._chunks) > 4) == (memory == 1 << 18)
     slow, wanted = plain_rows(fast, theta).detach(), torch.func.jacrev(lambda p: plain_rows(fast, p))(theta)
     order = torch.argsort(slow)  # chunks of several equations interleave
@@ -321,8 +321,8 @@ def test_adopted_scalars_and_norms_of_joined_rows():
     coefficients, scalars = fast.apart(theta)
     assert (len(coefficients), len(scalars)) == (fast.network.n_parameters, 2)
     norms, residual = fast.block_norms(theta), fast.residual(theta)
-    assert norms["integrals"] == pytest.approx(float((residual[1200:1202] ** 2).mean() / 2.5) ** 0.5, rel=1e-12)
-    assert norms["one integral"] == pytest.approx(abs(float(residual[1202])) / 0.5**0.5, rel=1e-12)
+    assert norms["integrals"] == pytest.approx(float((residual[300:302] ** 2).mean() / 2.5) ** 0.5, rel=1e-12)
+    assert norms["one integral"] == pytest.approx(abs(float(residual[302])) / 0.5**0.5, rel=1e-12)
 
 
 def test_a_module_of_ones_own_takes_scalars_and_joined_rows():
