@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from kanpde import sampling
-from kanpde.collocation import collocate
+from kanpde.collocation import PointSet, collocate
 from kanpde.corners import conflicts
 from kanpde.domain import BoxPiece, Domain
 from kanpde.errors import ProblemError
+from kanpde.features import clustered
 from kanpde.field import Ansatz
 from kanpde.multiindex import DerivativeSet
 from kanpde.network import Trainable
@@ -162,8 +163,8 @@ class Estimator:
 def _too_rough(problem: Problem, field: Differentiated, estimate: DefectEstimate) -> bool:
     """Whether the residual is out of proportion to the error that two meshes found: a front that both have missed.
 
-    |F| L² / |a| would be the error of a smooth residual, a the coefficients of the second derivatives; that of a trained
-    network oscillates, and its error was up to 10³ times smaller.
+    |F| L² / |a| would be the error of a smooth residual, a the coefficients of the second derivatives; that of a
+    trained network oscillates, and its error was up to 10³ times smaller.
     """
     points = collocate(problem.domain.interior, ROUGH_SAMPLE, "sobol", 11).x
     extent = float(np.max(np.ptp(problem.domain.bounds[: len(problem.domain.space)], axis=1)))
@@ -240,11 +241,20 @@ def quadrature_by_sampling(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return bounds[:, 0] + unit * width, np.full(SCATTERED, np.prod(width) / SCATTERED)
 
 
-def relative_l2(problem: Problem, field: Evaluated) -> float | None:
-    """sqrt(Σ_c ∫|u_c − e_c|² / Σ_c ∫|e_c|²) by quadrature on points that training never used; None without exact."""
+def relative_l2(problem: Problem, field: Evaluated, ansatz: Ansatz | None = None) -> float | None:
+    """sqrt(Σ_c ∫|u_c − e_c|² / Σ_c ∫|e_c|²) by quadrature on points that training never used; None without exact.
+
+    Args:
+        problem: with an exact solution, or without.
+        field: what is judged.
+        ansatz: where it is steep, the quadrature crowds.
+    """
     if problem.exact is None:
         return None
     points, weights = quadrature(problem.domain)
+    if ansatz is not None and ansatz.clusterings:
+        near = clustered(problem, ansatz, PointSet(points, weights, None))
+        points, weights = near.x, near.weights
     zero = (0,) * problem.domain.dimension
     variables = [JetVariable(c, zero) for c in range(len(problem.fields))]
     exact = problem.exact_jet(points, variables).T

@@ -66,7 +66,7 @@ class ReferenceDifference:
         points = tensor_points(lines)
         gap = np.asarray(jet(points, variables)) - function(points)
         shares = weights.reshape(-1) / weights.sum()
-        absolute, size = (float(np.sqrt(((v**2).sum(1) @ shares))) for v in (gap, function(points)))
+        absolute, size = (float(np.sqrt((v**2).sum(1) @ shares)) for v in (gap, function(points)))
         known = function.error_estimate
         relative = max(absolute / size, known or 0.0) if size > 0 else None
         trusted = known is not None and relative is not None

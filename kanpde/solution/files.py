@@ -61,7 +61,7 @@ def _record(run: Run, progress: Progress, correction: Correction | None) -> Reco
         history=progress.history,
         status=progress.status,
         converged=run.converged,
-        relative_l2=relative_l2(problem, field),
+        relative_l2=relative_l2(problem, field, run.ansatz if run.units is None else None),
         error_estimate=estimate.relative if estimate is not None and estimate.trusted else None,
         seconds=run.seconds,
         n_parameters=network.n_parameters,

@@ -95,6 +95,8 @@ def patches(problem: Problem, geometry: Geometry, pairing: Pairing, active: Arra
         if condition.kind == "periodic":
             periodic |= condition.region.contains(middles)
     holds = [np.asarray(problem.conditions[k].region.contains(middles), dtype=bool) for k in used]
+    if not elliptic and not used:
+        raise ProblemError(f"{problem.name} has neither second derivatives nor conditions; finite elements need some.")
     flags = np.array([*(active[i][cells] for i in elliptic), *holds]).reshape(len(elliptic) + len(used), -1)
     kinds, member = np.unique(flags[:, ~periodic], axis=1, return_inverse=True)
     result = []
