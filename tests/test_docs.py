@@ -199,7 +199,7 @@ def literals() -> list[str]:
     for path in sorted((ROOT / "kanpde").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
-                found.append("".join(v.value if isinstance(v, ast.Constant) else "{}" for v in node.values))
+                found.append("".join(str(v.value) if isinstance(v, ast.Constant) else "{}" for v in node.values))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
     return found
