@@ -18,7 +18,12 @@ import kanpde as kp
 from kanpde import hdf5
 from kanpde.errors import ProblemError, StoreError
 from kanpde.estimate import Estimator
+from kanpde.features import Clustering, features_of, with_clusterings
+from kanpde.lifting import impose
+from kanpde.plan import default_network, fitted
 from kanpde.problem import Problem
+from kanpde.solution.files import saved, solution_of
+from kanpde.training import Progress, Run, Wishes
 
 x, y, t = sp.symbols("x y t", real=True)
 FEW = [kp.Stage(iterations=3)]
@@ -333,3 +338,102 @@ def test_single_precision_comes_back_as_it_was(tmp_path: Path) -> None:
     loaded, points = kp.load(solution.save(tmp_path / "s.h5")), inside(solution.problem)
     assert loaded.network.dtype == torch.float32
     np.testing.assert_array_equal(loaded(points), solution(points))
+
+
+def lens() -> Problem:
+    """A complex wave on a disk with a hole."""
+    wave = kp.complex_unknown("w", x, y)
+    ring = kp.Disk((x, y), (0, 0), 1) - kp.Disk((x, y), (0, 0), sp.Rational(2, 5))
+    return Problem(ring, kp.laplacian(wave) + 4 * wave, kp.Dirichlet(wave, sp.exp(2 * sp.I * x)), name="lens")
+
+
+def shaped(name: str) -> Problem:
+    return lens() if name == "lens" else problem_file(name)
+
+
+@cache
+def untrained(name: str) -> kp.Solution:
+    """What `solve` starts from, as a solution: a random network of the features of its shape."""
+    problem = shaped(name)
+    ansatz = dataclasses.replace(impose(problem), features=features_of(problem))
+    run = Run(
+        problem,
+        ansatz,
+        (),
+        Wishes(1e-2),
+        Progress(fitted(default_network(problem, 1, ansatz.features), problem, ansatz.features)),
+    )
+    return solution_of(run, run.progress)
+
+
+def within(problem: Problem, count: int = 50) -> np.ndarray:
+    points = inside(problem, 4 * count)
+    return points[np.asarray(problem.domain.contains(points), dtype=bool)][:count]
+
+
+@pytest.mark.parametrize("name", ["disk", "annulus", "l_shape", "heat_disk", "ball", "lens", "two_materials"])
+def test_solutions_on_shapes_come_back_bit_by_bit(name: str, tmp_path: Path) -> None:
+    """Domains, features, complex values, materials."""
+    one = untrained(name)
+    two = kp.load(saved(one, tmp_path / "s.h5"))
+    points, u = within(one.problem), one.problem.unknowns[0]
+    assert two.field.ansatz == one.field.ansatz
+    np.testing.assert_array_equal(two(points), one(points))
+    s = one.problem.coordinates[0]
+    np.testing.assert_array_equal(two.derivative(u.diff(s))(points), one.derivative(u.diff(s))(points))
+    assert two.problem.signature == one.problem.signature
+    np.testing.assert_array_equal(two.problem.domain.contains(points), True)
+
+
+def test_complex_values_derivatives_and_integrals() -> None:
+    solution = untrained("lens")
+    w, points, h = solution.problem.unknowns[0], within(solution.problem), 1e-5
+    values = solution(points)
+    assert values.dtype == np.complex128
+    assert np.abs(values.imag).max() > 0.1
+    step = np.array([h, 0.0])
+    slope = (solution(points + step) - solution(points - step))[:, 0] / (2 * h)
+    np.testing.assert_allclose(solution.derivative(w.diff(x))(points), slope, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(solution.derivative(sp.I * w)(points), 1j * values[:, 0], rtol=1e-13)
+    np.testing.assert_allclose(
+        np.real(solution.derivative(sp.Abs(w) ** 2)(points)), np.abs(values[:, 0]) ** 2, rtol=1e-12
+    )
+    nodes, weights = solution.problem.domain.quadrature(40)
+    part = solution(nodes)[:, 0].imag @ weights
+    assert solution.integrate(sp.im(w)) == pytest.approx(part, rel=1e-6)
+    with pytest.raises(ProblemError, match="the integrand is complex; integrate its real and its imaginary part"):
+        solution.integrate(w)
+
+
+def test_materials_are_read_by_their_predicates() -> None:
+    """Each side has the field of its material."""
+    solution = untrained("two_materials")
+    problem = solution.problem
+    assert len(problem.fields) == 2
+    points = within(problem)
+    fields = solution.field.values(points)
+    left = points[:, 0] < 0
+    chosen = np.where(left, fields[:, 0], fields[:, 1])
+    np.testing.assert_array_equal(solution(points)[:, 0], chosen)
+    assert np.abs(fields[:, 0] - fields[:, 1]).max() > 1e-3
+
+
+def test_areas_and_circumferences_by_integrals() -> None:
+    solution = untrained("annulus")
+    u = solution.problem.unknowns[0]
+    assert solution.integrate(1 + 0 * u) == pytest.approx(3 * np.pi, rel=1e-10)
+    outer = kp.Disk((x, y), (0, 0), 2)
+    assert solution.integrate(1 + 0 * u, on=outer.boundary) == pytest.approx(4 * np.pi, rel=1e-3)
+
+
+def test_clusterings_come_back(tmp_path: Path) -> None:
+    """A front, whose input is drawn together."""
+    problem = problem_file("burgers")
+    place = Clustering(0, (0.0,), (0.02,))
+    ansatz = with_clusterings(problem, impose(problem), [place])
+    network = fitted(kp.KAN([2, 3, 1], "chebyshev", degree=5), problem, ansatz.features, ansatz.clusterings)
+    run = Run(problem, ansatz, (), Wishes(1e-2), Progress(network))
+    one = solution_of(run, run.progress)
+    two = kp.load(saved(one, tmp_path / "s.h5"))
+    assert two.field.ansatz.clusterings == (place,)
+    np.testing.assert_array_equal(two(inside(problem)), one(inside(problem)))
