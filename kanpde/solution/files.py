@@ -57,7 +57,7 @@ def _record(run: Run, progress: Progress, correction: Correction | None) -> Reco
         coordinates=tuple(str(s) for s in problem.coordinates),
         network=network_spec(network) if isinstance(network, Network) else {"title": network.title, "module": True},
         theta=network.theta.cpu().numpy(),
-        field=_ansatz_tree(run.ansatz) | sizes,
+        field=_ansatz_tree(run.ansatz) | sizes | {"kept": _kept(run)},
         history=progress.history,
         status=progress.status,
         converged=run.converged,
@@ -134,6 +134,13 @@ def _correction_facts(problem: Problem, correction: Any) -> dict[str, Any] | Non
     if not isinstance(correction, GridFunction):
         return None
     return {"axes": grid_facts(correction.grid), "fields": [f.func.__name__ for f in problem.fields]}
+
+
+def _kept(run: Run) -> list[int]:
+    """How many conditions hold whatever the coefficients are, and how many there are."""
+    conditions = run.problem.conditions
+    periodic = {k for k, condition in enumerate(conditions) if condition.kind == "periodic"}
+    return [len(periodic | set(run.ansatz.imposed)), len(conditions)]
 
 
 def _ansatz_tree(ansatz: Ansatz) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -16,7 +16,7 @@ from kanpde import store
 from kanpde.collocation import PointSet, collocate
 from kanpde.domain import Point, Region
 from kanpde.errors import ProblemError
-from kanpde.estimate import GAUSS, SCATTERED, TrainedField
+from kanpde.estimate import GAUSS, SCATTERED, TrainedField, quadrature
 from kanpde.export import Sample, export
 from kanpde.expression import as_expression, is_evaluable
 from kanpde.network import Network, Trainable
@@ -34,6 +34,19 @@ EDGE_POINTS = 201
 LEAST_GAUSS = 10  # nodes along each axis of a rule in many dimensions
 
 Values = Callable[[Any], np.ndarray]
+
+
+class Reference(Protocol):
+    """A conventional solution: on a grid, on a mesh, or of polynomials."""
+
+    @property
+    def signature(self) -> str:
+        """The hash of the problem that it solves."""
+        ...
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The fields at points (n, d): (n, m)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,18 +144,21 @@ class Solution:
             raise ProblemError(f"points must have shape (n, {dimension}), got {x.shape}")
         return x
 
-    def compare(self, reference: GridFunction) -> float:
-        """Relative L2 distance from a reference on a grid, by the quadrature of its grid.
+    def compare(self, reference: Reference) -> float:
+        """Relative L2 distance of the unknowns from a reference, by the quadrature of its grid, or of the domain.
 
         Raises:
             ProblemError: the reference solves another problem.
         """
         if reference.signature and reference.signature != self.record.signature:
             raise ProblemError(f"the reference solves another problem than {self.record.problem_name}; make it anew")
-        lines, weights = reference.grid.quadrature
-        points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], axis=1)
-        truth, shares = reference(points), np.asarray(weights).reshape(-1)
-        gap, size = (((v**2).sum(1) @ shares) for v in (self(points) - truth, truth))
+        if isinstance(reference, GridFunction):
+            lines, weights = reference.grid.quadrature
+            points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], axis=1)
+        else:
+            points, weights = quadrature(self.problem.domain)
+        truth, shares = self.problem.readout(points, reference(points)), np.asarray(weights).reshape(-1)
+        gap, size = ((np.abs(v) ** 2).sum(1) @ shares for v in (self(points) - truth, truth))
         return float(np.sqrt(gap / size)) if size > 0 else float(np.sqrt(gap))
 
     def corrected(self) -> Values:
@@ -343,13 +359,24 @@ def _on_piece(piece: Region) -> PointSet:
     return collocate(piece, GAUSS[dimension] ** dimension if known else SCATTERED, "gauss" if known else "sobol")
 
 
+def _conditions(record: Record) -> str:
+    """Which conditions the solution keeps exactly, whatever its coefficients are."""
+    exact, count = record.field.get("kept", (0, 0))
+    if not count:
+        return ""
+    names = {count: "all exact", 0: "all by weighted rows"}
+    return names.get(exact, f"{exact} exact, {count - exact} by weighted rows")
+
+
 def describe(record: Record) -> str:
     """One paragraph: what, how well, how expensive."""
+    conditions = _conditions(record)
     lines = [
         f"{record.problem_name}: {record.status}",
         f"  relative L2 error   {_number(record.relative_l2)}",
         f"  error estimate      {_number(record.error_estimate)}   (asked for {record.rtol:.1e})",
         f"  {record.network.get('title', 'network')}: {record.n_parameters} parameters",
+        *([f"  conditions          {conditions}"] if conditions else []),
         f"  {record.seconds:.1f} s, {record.iterations} iterations, seed {record.seed}",
     ]
     return "\n".join(lines)
