@@ -11,8 +11,14 @@ import pytest
 import kanpde as kp
 from kanpde import training
 from kanpde.estimate import TrainedField
+from kanpde.field import Ansatz
+from kanpde.identification import Uncertainty
+from kanpde.lifting import impose
+from kanpde.network import Trainable
+from kanpde.plan import Ladder, fitted
+from kanpde.problem import Problem
 from kanpde.references import DefectEstimate
-from kanpde.training import MOST_POINTS, Estimator
+from kanpde.training import MOST_POINTS, Estimator, Progress, Run, Wishes
 
 
 class Judge(Estimator):
@@ -121,3 +127,76 @@ def test_given_points_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "OVERFIT", 1e-9)
     solution = kp.solve(cases.load("poisson"), 1e-12, stages=[kp.Stage(points=500, iterations=3)] * 2)
     assert {row["density"] for row in solution.history} == {3.0}
+
+
+class Rescue:
+    """A start that is asked for once, and leaves its mark."""
+
+    def __init__(self, problem: Problem, wanted: bool) -> None:
+        self.problem = problem
+        self.wanted = wanted
+        self.calls = 0
+
+    def __call__(self) -> tuple[Trainable, Ansatz]:
+        self.calls += 1
+        return fitted(kp.KAN([2, (2, 2), 1], "chebyshev", degree=7, seed=5), self.problem), impose(self.problem)
+
+
+def rescued(wanted: bool, stages: tuple[kp.Stage, ...] | Ladder) -> tuple[Rescue, Progress]:
+    problem = cases.load("poisson")
+    rescue = Rescue(problem, wanted)
+    candidates = [fitted(kp.KAN([2, 3, 1], "chebyshev", degree=4, seed=s), problem) for s in (0, 1)]
+    run = Run(problem, impose(problem), stages, Wishes(1e-12, max_seconds=20), Progress(candidates[0]), rescue=rescue)
+    return rescue, run.go(candidates)
+
+
+def test_a_start_that_is_wanted_comes_before_random_ones() -> None:
+    rescue, progress = rescued(True, (kp.Stage(iterations=2),))
+    assert rescue.calls == 1
+    assert (
+        progress.history[0]["parameters"]
+        == fitted(kp.KAN([2, (2, 2), 1], "chebyshev", degree=7), rescue.problem).n_parameters
+    )
+
+
+def test_a_start_that_is_not_wanted_waits_until_random_ones_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    rescue, _ = rescued(False, (kp.Stage(iterations=2),))
+    assert rescue.calls == 0
+    monkeypatch.setattr(training, "PROMISING", 0.0)
+    monkeypatch.setattr(Ladder, "following", lambda self, network, residuals, widened: FIRST[len(residuals)])  # noqa: ARG005
+    rescue, progress = rescued(False, Ladder())
+    assert rescue.calls == 1
+    assert len({row["parameters"] for row in progress.history}) == 2
+
+
+FIRST = (kp.Stage(iterations=2), kp.Stage(iterations=2), None)
+
+
+def test_a_dear_estimate_that_gave_nothing_is_not_repeated_at_once(
+    judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The residual must fall tenfold before the next; a quick one is repeated."""
+    monkeypatch.setattr(training, "CHECK", 2)
+    counts = []
+    for dear in (1e9, -1.0):
+        monkeypatch.setattr(training, "DEAR", dear)
+        judge.verdicts = [None] * 100
+        network = kp.KAN([2, (2, 2), 1], "chebyshev", degree=4)
+        stages = [kp.Stage(iterations=8, points=200)]
+        kp.solve(cases.load("poisson_robin"), 1e-12, network=network, stages=stages, max_seconds=20)
+        counts.append(len(judge.seen))
+    assert counts[1] < counts[0]
+
+
+def test_noise_limits_what_an_estimate_promises(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The estimate and the noise add up as independent errors; a run that noise limits ends."""
+    short(monkeypatch)
+    judge.verdicts = [3e-3]
+    monkeypatch.setattr(training, "uncertainty", lambda *_: Uncertainty({}, 4e-3))
+    stages = [kp.Stage(iterations=2)] * 3
+    solution = kp.solve(cases.load("poisson"), 1e-9, stages=stages[:1])
+    assert solution.error_estimate == pytest.approx(5e-3, rel=1e-12)
+    judge.verdicts = [1e-4]
+    solution = kp.solve(cases.load("poisson"), 1e-9, stages=stages)
+    assert {row["stage"] for row in solution.history} == {0}
+    assert solution.status.startswith("finished: the noise of the observations leaves an error of 4.0e-03")

@@ -14,15 +14,20 @@ from kanpde.errors import ProblemError
 from kanpde.lifting import impose
 from kanpde.network import Network, widened
 from kanpde.plan import (
+    INSTANTS,
     LADDER,
     LINE_LADDER,
+    OBSERVED,
+    UNSTATED,
     Ladder,
     assemble,
     balanced,
     blocks,
     check_weights,
+    condition_block,
     default_network,
     fitted,
+    integral_rows,
     point_count,
 )
 from kanpde.problem import Problem
@@ -167,3 +172,77 @@ def test_sampling_rule_and_seed_of_a_stage() -> None:
     np.testing.assert_array_equal(points(sobol, 1), points(sobol, 1))
     assert (points(sobol, 1) != points(sobol, 2)).any()
     np.testing.assert_array_equal(points(grid, 1), points(dataclasses.replace(grid, iterations=3), 2))
+
+
+W = sp.Function("w")(x, y, t)
+DRUM = kp.Disk((x, y), (0, 0), 1) * kp.Time(t, (0, 2))
+
+
+def measured(*conditions: object) -> Problem:
+    equation = sp.Eq(W.diff(t), kp.laplacian(W))
+    return Problem(DRUM, equation, [kp.Dirichlet(W, 0), kp.Initial(W, 0), *conditions], name="measured")
+
+
+def test_integrals_hold_at_every_instant() -> None:
+    """S F approximates the integral over space, at each of the instants that the target belongs to."""
+    problem = measured(kp.Integral(W, sp.exp(-t)))
+    points, gather, target = integral_rows(problem, problem.conditions[-1], 0)
+    assert gather.shape == (INSTANTS, len(points))
+    assert target.shape == (INSTANTS,)
+    instants = points.x[gather.argmax(axis=1), 2]
+    np.testing.assert_allclose(target, np.exp(-instants), rtol=1e-13)
+    moment = gather @ (points.x[:, 0] ** 2 * (1 + points.x[:, 2]))
+    np.testing.assert_allclose(moment, np.pi / 4 * (1 + instants), rtol=1e-6)
+    block = condition_block(problem, problem.conditions[-1], 400, "sobol", 0, 6.0)
+    assert block.rows == INSTANTS
+    assert block.weight == 6.0 / INSTANTS
+    assert not block.fixed
+
+
+def test_integrals_without_time_are_one_row_and_on_a_side_take_its_length() -> None:
+    u = sp.Function("u")(x, y)
+    box = kp.Box({x: (0, 2), y: (0, 3)})
+    conditions = [kp.Neumann(u, 0), kp.Integral(u, 2), kp.Integral(u, x - x + 1, on=box.upper(x))]
+    problem = Problem(box, sp.Eq(kp.laplacian(u), u), conditions, name="mean")
+    inside, side = (integral_rows(problem, c, 0) for c in problem.conditions if c.kind == "integral")
+    assert inside[1].shape[0] == side[1].shape[0] == 1
+    assert (inside[2].tolist(), side[2].tolist()) == ([2.0], [1.0])
+    assert inside[1] @ inside[0].x[:, 1] ** 3 == pytest.approx(2 * 81 / 4, rel=1e-10)
+    assert side[1] @ side[0].x[:, 1] ** 2 == pytest.approx(9.0, rel=1e-6)
+    np.testing.assert_array_equal(side[0].x[:, 0], 2.0)
+
+
+def test_measurements_count_by_their_errors() -> None:
+    """Rows (F - d) η/(σ √n): all of them together have the size η, and balancing leaves them alone."""
+    spots = np.array([[0.1, 0.2, 0.5], [0.3, -0.2, 1.5], [0.0, 0.1, 1.0]])
+    sigma = np.array([0.1, 0.2, 0.4])
+    problem = measured(kp.Observations(W, spots, [1.0, 2.0, 4.0], sigma=sigma))
+    block = condition_block(problem, problem.conditions[-1], 400, "sobol", 0, 1.0)
+    np.testing.assert_array_equal(block.points.x, spots)
+    np.testing.assert_array_equal(block.target, [1.0, 2.0, 4.0])
+    np.testing.assert_allclose(np.sqrt(block.points.weights) * sigma * np.sqrt(3), OBSERVED, rtol=1e-13)
+    assert (block.fixed, block.measured) == (True, True)
+    network = fitted(default_network(problem, 0), problem)
+    system = assemble(problem, network, impose(problem), kp.Stage(points=60), 0, None)
+    kept = next(b for b in system.blocks if b.measured)
+    assert kept.weight == 1.0
+
+
+def test_measurements_without_an_error_count_by_their_spread() -> None:
+    spots = np.array([[0.1, 0.2, 0.5], [0.3, -0.2, 1.5]])
+    problem = measured(kp.Observations(W, spots, [1.0, 3.0]))
+    block = condition_block(problem, problem.conditions[-1], 400, "sobol", 0, 1.0)
+    assert block.sigma is None
+    np.testing.assert_allclose(np.sqrt(block.points.weights * 2), OBSERVED / UNSTATED, rtol=1e-13)
+    constant = measured(kp.Observations(W, spots, [3.0, 3.0]))
+    block = condition_block(constant, constant.conditions[-1], 400, "sobol", 0, 1.0)
+    np.testing.assert_allclose(np.sqrt(block.points.weights * 2), OBSERVED / (3 * UNSTATED), rtol=1e-13)
+
+
+def test_materials_get_points_by_their_areas() -> None:
+    problem = problem_file("two_materials")
+    first, second = (b for b in blocks(problem, impose(problem), 300, 0) if b.label.startswith("equations"))
+    assert np.all(first.points.x[:, 0] <= 0)
+    assert np.all(second.points.x[:, 0] >= 0)
+    assert len(first.points) == len(second.points) == 150
+    assert float(first.points.weights.sum()) == pytest.approx(1.0, rel=1e-10)

@@ -16,9 +16,14 @@ import torch
 from cases import load as problem_file
 
 import kanpde as kp
+from kanpde import estimate
 from kanpde.errors import ProblemError, StoreError
+from kanpde.features import Clustering, with_clusterings
+from kanpde.lifting import impose
+from kanpde.plan import fitted
 from kanpde.problem import Problem
-from kanpde.training import CANDIDATES
+from kanpde.solution.files import saved, solution_of
+from kanpde.training import CANDIDATES, Progress, Run, Wishes
 
 x, y = sp.symbols("x y", real=True)
 ONE = [kp.Stage(iterations=2)]
@@ -347,3 +352,36 @@ def test_every_problem_file_converges(name: str, seed: int) -> None:
     assert solution.status == "converged"
     assert solution.relative_l2 <= 1e-5
     assert 0.8 <= solution.error_estimate / solution.relative_l2 <= 1.25
+
+
+@pytest.mark.parametrize("name", ["annulus", "l_shape"])
+def test_a_run_with_features_goes_on_as_if_nothing_had_happened(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The features of holes and corners are those of the file, not made anew."""
+    monkeypatch.setattr(estimate, "methods", lambda _: ())  # they cost more than these few steps
+    problem, path = problem_file(name), tmp_path / "c.h5"
+    stages = [kp.Stage(iterations=2, points=200), kp.Stage(intervals=6, iterations=2, points=200)]
+    whole = kp.solve(problem, 1e-12, stages=stages)
+    first = kp.solve(problem, 1e-12, stages=stages[:1], checkpoint=path)
+    assert first.field.ansatz.features is not None
+    unfinished(path)
+    rest = kp.solve(problem, 1e-12, stages=stages, checkpoint=path, resume=True)
+    assert rest.field.ansatz == whole.field.ansatz
+    np.testing.assert_array_equal(rest.record.theta, whole.record.theta)
+
+
+def test_a_run_with_a_clustered_front_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimate, "methods", lambda _: ())
+    problem, path = problem_file("burgers"), tmp_path / "c.h5"
+    place = Clustering(0, (0.0,), (0.02,))
+    ansatz = with_clusterings(problem, impose(problem), [place])
+    network = fitted(kp.KAN([2, 3, 1], "chebyshev", degree=5), problem, ansatz.features, ansatz.clusterings)
+    stages = (kp.Stage(iterations=3, points=200), kp.Stage(intervals=6, iterations=3, points=200))
+    run = Run(problem, ansatz, stages[:1], Wishes(1e-9), Progress(network))
+    saved(solution_of(run, run.go([network])), path, status="running")
+    rest = kp.solve(problem, 1e-9, stages=stages, checkpoint=path, resume=True, max_seconds=20)
+    assert rest.field.ansatz.clusterings == (place,)
+    losses = [row["loss"] for row in rest.history]
+    assert len(losses) == 6
+    assert losses[3] < 2.0 * losses[2]
