@@ -2,16 +2,20 @@
 
 The map, from the ground up; each line imports only from those above it.
 
-    expression, multiindex      SymPy expressions as programs and as trees; tables of derivatives
-    domain, optim               shapes, time, regions; optimisers that know vectors only
-    operator, jet               equations as F(x, jet); the rules by which derivatives pass through a network
-    problem, network, field     equations, domain and conditions; KAN and MLP; g + b N, which keeps conditions exactly
-    collocation, references     points and weights; grid differences, Chebyshev, and the correction of a field
+    expression, multiindex      SymPy expressions as programs and trees, known fields, unknown scalars; derivatives
+    domain, optim               shapes, meshes, time, regions; optimisers that know vectors only
+    operator, meshing, jet      equations as F(x, jet); meshes of domains; how derivatives pass through a network
+    problem, network, field     equations, materials, conditions, checks; KAN and MLP; g + b N, which keeps conditions
+    collocation, references     points and weights; grids, finite elements, frames, integrators; corrections of fields
+    corners, scaling            data that disagree at corners; problems in physical units made dimensionless
+    walls, features             exact conditions on shapes; what a network is a function of
     residuals, lowering         residual vectors and their Jacobians
-    estimate, plan, training    the error of a field; what a solve begins with; the stages of a run
+    lifting, estimate, plan     exact conditions; the error of a field; what a solve begins with
+    start, eigen, identification  starts from coarse solutions and inverse iteration; standard errors
+    training                    the stages of a run
     record, store, hdf5         what a solve leaves, in plain values; one file for it
-    tables, plots, export       figures, meshes for ParaView
-    solution, cli               solve, load, Solution; the command line
+    tables, plots, export       figures; meshes for ParaView
+    solution, gallery, cli      solve, load, modes, Solution; many problems and their table; the command line
 """
 
 import importlib
