@@ -62,7 +62,14 @@ LEVELS = {
 }
 HEAVY = ("matplotlib", "dask", "skfem", "meshio", "netgen", "h5py")
 # Each heavy library is loaded by `importlib.import_module` in the one module named here.
-LOADERS = {"matplotlib": "plots", "h5py": "hdf5", "scipy": "sampling", "meshio": "meshfile", "netgen": "meshing", "skfem": "references"}
+LOADERS = {
+    "matplotlib": "plots",
+    "h5py": "hdf5",
+    "scipy": "sampling",
+    "meshio": "meshfile",
+    "netgen": "meshing",
+    "skfem": "references",
+}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "sympify", "lambdify", "parse_expr"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
