@@ -2,11 +2,12 @@
 
 With the eigenvalue fixed at its first guess μ, (L - μ) v = s for a random smooth s has the components s_k / (λ_k - μ):
 what is nearest is amplified most (Golub & Van Loan, section 8.2). One round leaves the choice to s where it has little
-of that mode, so v becomes the next source; normalised, it is where Gauss-Newton begins.
+of that mode, so v becomes the next source until it stays what it is; normalised, it is where Gauss-Newton begins.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +26,8 @@ from kanpde.references.ivp_coarse import with_numbers
 from kanpde.residuals import Block, ResidualSystem
 
 STEPS = 25
-ROUNDS = 3
+FURTHER = 2  # rounds after the first
+ALIKE = 0.8  # |cos| of two rounds' modes, above which the first stays: each round fits its points more than the mode
 WAVES = 6  # in the random source
 SAMPLE = 512
 
@@ -41,11 +43,22 @@ def inverse_iteration(problem: Problem, ansatz: Ansatz, network: Network, seed: 
     pairs = zip(*(blocks(p, ansatz, count, seed) for p in (with_numbers(problem), problem)), strict=True)
     kept = [(fixed, own) for fixed, own in pairs if not _normalises(fixed)]
     rows = [_with_waves(problem, fixed, seed) for fixed, _ in kept]
-    for _ in range(ROUNDS):
-        network = _normalised(problem, ansatz, _solved(rows, network, ansatz))
+    network = _normalised(problem, ansatz, _solved(rows, network, ansatz))
+    for _ in range(FURTHER):
         mode = TrainedField(network, ansatz)
         rows = [row for fixed, own in kept for row in _with_mode(fixed, own, mode)]
+        following = _normalised(problem, ansatz, _solved(rows, copy.deepcopy(network), ansatz))
+        if _likeness(problem, mode, TrainedField(following, ansatz)) > ALIKE:
+            break
+        network = following
     return network
+
+
+def _likeness(problem: Problem, one: TrainedField, other: TrainedField) -> float:
+    """|cos| of the angle between two modes."""
+    points = collocate(problem.domain.interior, SAMPLE).x
+    a, b = (field.values(points).ravel() for field in (one, other))
+    return abs(float(a @ b)) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-300)
 
 
 def _solved(rows: list[Block], network: Network, ansatz: Ansatz) -> Network:

@@ -16,7 +16,9 @@ from kanpde.solution.solving import solve
 
 
 def modes(problem: Problem, count: int, rtol: float = 1e-6, **options: Any) -> list[Solution]:
-    """The modes whose eigenvalues are nearest to the problem's `near`, sorted by eigenvalue.
+    """Several modes with eigenvalues about the problem's `near`, sorted by eigenvalue.
+
+    The first is the nearest; inverse iteration favours near ones among the others, but does not promise their order.
 
     Each mode satisfies ∫ u u_k = 0 for every mode u_k found before it, so that none is found twice; modes
     of one multiple eigenvalue come one by one.

@@ -170,7 +170,7 @@ class Solution:
         correction = self.correction
         if correction is None:
             raise ProblemError(
-                f"{self.record.problem_name} has no correction, for no estimate gave one to trust; status: {self.status}"
+                f"{self.record.problem_name} has no correction, as no estimate gave one; status: {self.status}"
             )
 
         def values(points: Any) -> np.ndarray:
