@@ -2,7 +2,7 @@
 
 With the eigenvalue fixed at its first guess μ, (L - μ) v = s for a random smooth s has the components s_k / (λ_k - μ):
 what is nearest is amplified most (Golub & Van Loan, section 8.2). One round leaves the choice to s where it has little
-of that mode, so v becomes the next source until it stays what it is; normalised, it is where Gauss-Newton begins.
+of that mode, so v becomes the next source where that makes it another; normalised, it is where Gauss-Newton begins.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from kanpde.references.ivp_coarse import with_numbers
 from kanpde.residuals import Block, ResidualSystem
 
 STEPS = 25
-FURTHER = 2  # rounds after the first
+FURTHER = 2  # rounds after the first, where it was not enough
 ALIKE = 0.8  # |cos| of two rounds' modes, above which the first stays: each round fits its points more than the mode
 WAVES = 6  # in the random source
 SAMPLE = 512
@@ -38,19 +38,19 @@ def has_eigenvalue(problem: Problem) -> bool:
 
 
 def inverse_iteration(problem: Problem, ansatz: Ansatz, network: Network, seed: int) -> Network:
-    """The network as an approximate mode of mean square one; its scalars stay at their first guesses."""
+    """The same network, made an approximate mode of mean square one; its scalars stay at their first guesses."""
     count = point_count(network, Stage())
     pairs = zip(*(blocks(p, ansatz, count, seed) for p in (with_numbers(problem), problem)), strict=True)
     kept = [(fixed, own) for fixed, own in pairs if not _normalises(fixed)]
     rows = [_with_waves(problem, fixed, seed) for fixed, _ in kept]
     network = _normalised(problem, ansatz, _solved(rows, network, ansatz))
-    for _ in range(FURTHER):
+    for k in range(FURTHER):
         mode = TrainedField(network, ansatz)
         rows = [row for fixed, own in kept for row in _with_mode(fixed, own, mode)]
         following = _normalised(problem, ansatz, _solved(rows, copy.deepcopy(network), ansatz))
-        if _likeness(problem, mode, TrainedField(following, ansatz)) > ALIKE:
+        if k == 0 and _likeness(problem, mode, TrainedField(following, ansatz)) > ALIKE:
             break
-        network = following
+        network.set_theta(following.theta)
     return network
 
 

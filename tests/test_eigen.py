@@ -6,6 +6,7 @@ import pytest
 import sympy as sp
 
 import kanpde as kp
+from kanpde import eigen
 from kanpde.eigen import has_eigenvalue, inverse_iteration
 from kanpde.estimate import TrainedField
 from kanpde.lifting import impose
@@ -62,3 +63,29 @@ def test_solve_finds_the_eigenvalue_near_the_guess(near: float, found: float) ->
     assert solution.identified["lam"] == pytest.approx(found, rel=1e-6)
     assert solution.identified_stderr == {}
     assert solution.integrate(u**2) == pytest.approx(np.pi, rel=1e-5)
+
+
+def test_the_network_itself_becomes_the_mode() -> None:
+    """Who holds the network already holds the mode, after one round as after several."""
+    for near in (1.1, 3.8):
+        problem = string(near)
+        network = fitted(default_network(problem, 0), problem)
+        assert isinstance(network, Network)
+        assert inverse_iteration(problem, impose(problem), network, 0) is network
+
+
+def test_modes_of_the_first_round_stay_where_the_next_is_like_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Further rounds fit their points more than the mode, which estimates then do not resolve."""
+    plain = started(string(1.1)).network.theta
+    monkeypatch.setattr(eigen, "FURTHER", 0)
+    np.testing.assert_array_equal(started(string(1.1)).network.theta, plain)
+    first = started(string(3.8)).network.theta
+    monkeypatch.undo()
+    assert not np.allclose(started(string(3.8)).network.theta, first)
+
+
+@pytest.mark.slow
+def test_the_tone_of_a_drum_comes_with_a_trusted_estimate() -> None:
+    solution = kp.solve(cases.load("drum_disk"), 1e-6, max_seconds=60)
+    assert solution.converged
+    assert solution.identified["lam"] == pytest.approx(5.783185962946784, rel=1e-6)
