@@ -18,7 +18,7 @@ from contracts import (
 
 from kanpde.optim import LBFGS, Adam, Constant, Cosine, Exponential, LevenbergMarquardt, Status
 from kanpde.optim.lbfgs import Probe, cubic_step, direction
-from kanpde.optim.levenberg_marquardt import damped
+from kanpde.optim.levenberg_marquardt import damped, reach
 from kanpde.optim.objective import linearize
 
 OPTIMIZERS = {
@@ -218,6 +218,41 @@ def test_damping_is_nielsens(theta):
     assert float(state.theta) == pytest.approx(theta + step)
     assert state.damping == pytest.approx(damping * max(1 / 3, 1 - (2 * min(ratio, 1) - 1) ** 3))
     assert state.gain == pytest.approx(decrease / (0.5 * residual**2))
+
+
+def projection_share(jacobian, residual, damping=0.0):
+    """|P r|²/|r|² by the singular value decomposition of J with columns of length one, damped or not."""
+    u, s, _ = torch.linalg.svd(jacobian / jacobian.norm(dim=0), full_matrices=False)
+    share = s**2 / (s**2 + damping) if damping else (s > 1e-12 * s[0]).to(s)
+    return float((share * (u.T @ residual) ** 2).sum() / (residual @ residual))
+
+
+@pytest.mark.parametrize("doubled", [False, True])
+def test_reach_is_the_share_of_the_residual_in_the_tangent_space(doubled):
+    """Of the orthogonal factor to rounding, redundant columns or not; of Cholesky's what its λ leaves of it."""
+    plain, count = wavy(3, rows=12), 7
+    function = (lambda theta: plain(theta[:count] - 2 * theta[count:])) if doubled else plain
+    theta = start(2 * count if doubled else count, 0.2)
+    residual, jacobian = function(theta), torch.func.jacrev(function)(theta)
+    share = projection_share(jacobian, residual)
+    assert 0.3 < share < 0.95
+    for damping in (1e-2, 1e-13):
+        endgame = LevenbergMarquardt(damping=damping, orthogonal_below=np.inf)
+        assert run(endgame, function, theta, 1)[-1].reach == pytest.approx(share, rel=1e-10)
+    gram = linearize(LeastSquares(function), theta, orthogonal=False)
+    assert reach(gram, damped(gram, 1e-2)) == pytest.approx(projection_share(jacobian, residual, 1e-2), rel=1e-10)
+    state = run(LevenbergMarquardt(damping=1e-2, geodesic=False), function, theta, 1)[-1]
+    used = 1e-2 if state.trials == 1 else 2e-2
+    assert state.trials <= 2
+    assert state.reach == pytest.approx(projection_share(jacobian, residual, used), rel=1e-9)
+
+
+def test_reach_vanishes_where_the_space_is_exhausted():
+    states = run(LevenbergMarquardt(), wavy(2), start(7, 0.3), 60)
+    assert states[0].reach == 1.0
+    assert states[1].reach > 0.1
+    assert states[-1].loss > 1e-3
+    assert states[-1].reach < 1e-12
 
 
 def test_the_plain_step_is_taken_where_the_acceleration_drowns_in_rounding():

@@ -18,6 +18,7 @@ from kanpde.optim.objective import Linearization, Objective, linearize
 from kanpde.optim.status import Status, status_at
 
 COLUMN_FLOOR = 1e-8  # of the largest column of J: dead basis functions give zero columns
+REDUNDANT = 1e-12  # of a column of J: what is left of it beside those before it is rounding, if no more
 LARGEST_BEND = 0.75  # of 2|a|/|v|: beyond it the quadratic path means nothing (Transtrum & Sethna, section 3.2)
 
 
@@ -32,6 +33,11 @@ class LMState:
         status: `Status.RUNNING` until nothing helps.
         trials: factorisations in the last step.
         gain: relative decrease of the loss in the last step.
+        reach: ρ_J = |P r|²/|r|² where the last step began, P the projection on the range of J: the share of the loss
+            that a linear model could remove. Near 0 the space of the network is exhausted, whatever the steps gain:
+            refine it, do not iterate. Near 1 with a small gain it is the bend of the path, or rounding, that stops
+            the steps. From the orthogonal factor it does not depend on λ; from Cholesky's it is the share within
+            reach of the step's own λ, a lower bound. 1 before the first step.
     """
 
     theta: Tensor
@@ -40,6 +46,7 @@ class LMState:
     status: Status = Status.RUNNING
     trials: int = 0
     gain: float = 1.0
+    reach: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -81,16 +88,14 @@ class LevenbergMarquardt:
             return replace(state, status=status, trials=0)
         damping, growth = state.damping, 2.0
         for trial in range(1, self.patience + 1):
-            factor = damped(linear, damping)
-            if factor is None:
-                linear = linearize(objective, state.theta, orthogonal=True)
-                factor = damped(linear, damping)
-            assert factor is not None
+            linear, factor = factored(objective, state.theta, linear, damping)
             found = self._descent(objective, state, linear, factor, straight=2 * trial > self.patience)
             if found is not None:
-                return self._accepted(state, self._probed(objective, state, linear, found), trial)
+                found = self._probed(objective, state, linear, found)
+                return replace(self._accepted(state, found, trial), reach=reach(linear, factor))
             damping, growth = max(damping * growth, self.smallest), 2.0 * growth
-        return replace(state, damping=damping, status=Status.STALLED, trials=self.patience)
+        share = reach(linear, factor)
+        return replace(state, damping=damping, status=Status.STALLED, trials=self.patience, reach=share)
 
     def _descent(
         self, objective: Objective, state: LMState, linear: Linearization, factor: Damped, straight: bool
@@ -195,6 +200,18 @@ class Descent:
     factor: Damped
 
 
+def factored(
+    objective: Objective, theta: Tensor, linear: Linearization, damping: float
+) -> tuple[Linearization, Damped]:
+    """The factor at λ and what it is of: the orthogonal linearisation at θ where Cholesky breaks down."""
+    factor = damped(linear, damping)
+    if factor is None:
+        linear = linearize(objective, theta, orthogonal=True)
+        factor = damped(linear, damping)
+    assert factor is not None
+    return linear, factor
+
+
 def damped(linear: Linearization, damping: float) -> Damped | None:
     """The factor at λ, from the triangle of [J r] or from its Gram matrix; None where Cholesky breaks down."""
     columns = linear.columns
@@ -219,6 +236,19 @@ def _damped_triangle(reduced: Tensor, scale: Tensor, damping: float) -> Damped:
     rows[reduced.shape[0] :].fill_diagonal_(damping**0.5)
     triangle = torch.linalg.qr(rows, mode="r")[1]
     return Damped(triangle[:count, :count], -triangle[:count, count], scale, damping)
+
+
+def reach(linear: Linearization, factor: Damped) -> float:
+    """ρ_J of `LMState`: |Qᵀr|²/|r|² of the triangle of [J r], or Σ s²/(s² + λ) (uᵀr)²/|r|² where Cholesky was used.
+
+    Redundant columns of J leave nothing but rounding on the diagonal of R, and then their columns of Q point anywhere.
+    These are left out; else they would count about 1/(N − P) of the residual each as reachable.
+    """
+    square = max(float(linear.residual @ linear.residual), torch.finfo(linear.residual.dtype).tiny)
+    if not linear.orthogonal:
+        return float(factor.right @ factor.right) / square
+    projected, own = linear.reduced[:-1, -1], linear.reduced.diagonal()[:-1].abs()
+    return float(projected[own > REDUNDANT * linear.columns].square().sum()) / square
 
 
 def _loss(residual: Tensor) -> float:
