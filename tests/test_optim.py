@@ -16,10 +16,12 @@ from contracts import (
     exponentials,
 )
 
-from kanpde.optim import LBFGS, Adam, Constant, Cosine, Exponential, LevenbergMarquardt, Status
-from kanpde.optim.lbfgs import Probe, cubic_step, direction
+from kanpde.optim import LBFGS, Adam, Constant, Cosine, Exponential, LevenbergMarquardt, SSBroyden, Status
+from kanpde.optim.lbfgs import direction
 from kanpde.optim.levenberg_marquardt import damped, reach
 from kanpde.optim.objective import linearize
+from kanpde.optim.ssbroyden import scaling, updated
+from kanpde.optim.wolfe import Probe, Wolfe, cubic_step
 
 OPTIMIZERS = {
     "lm": LevenbergMarquardt(),
@@ -29,6 +31,7 @@ OPTIMIZERS = {
     "lm, probes": LevenbergMarquardt(probes=3),
     "lbfgs": LBFGS(),
     "lbfgs, short memory": LBFGS(memory=2),
+    "ssbroyden": SSBroyden(),
     "adam": Adam(1e-2),
     "adam, cosine": Adam(1e-2, Cosine(100)),
 }
@@ -274,7 +277,7 @@ def test_probes_take_smaller_dampings_where_the_loss_falls_further():
 def test_a_stalled_iteration_says_so():
     """Every step raises the loss of a function whose derivative lies."""
     objective = LeastSquares(lambda theta: 2 + (theta.detach() * 2 - theta).abs())
-    for optimizer in (LevenbergMarquardt(), LBFGS()):
+    for optimizer in (LevenbergMarquardt(), LBFGS(), SSBroyden()):
         first = optimizer.init(objective, start(2, 0.7))
         state = optimizer.step(objective, first)
         assert state.status is Status.STALLED
@@ -322,6 +325,104 @@ def test_two_loops_are_the_dense_bfgs_inverse():
     assert torch.equal(direction(gradient, ()), -gradient)
 
 
+def spd(seed, count=6):
+    """A symmetric positive definite matrix."""
+    root = torch.randn((count, count), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    product = root @ root.T + 0.1 * torch.eye(count)
+    return 0.5 * (product + product.T)
+
+
+def broyden_hessian(hessian, s, y, tau, theta):
+    """B₊ of Broyden's scaled family, as Al-Baali writes it."""
+    own = hessian @ s
+    w = y / (y @ s) - own / (s @ own)
+    kept = hessian - torch.outer(own, own) / (s @ own) + theta * (s @ own) * torch.outer(w, w)
+    return tau * kept + torch.outer(y, y) / (y @ s)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("fresh", [False, True])
+def test_ssbroyden_is_the_inverse_of_al_baalis_update(seed, fresh):
+    inverse = None if fresh else spd(seed)
+    s, noise = torch.randn((2, 6), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    y = 10.0 ** (seed - 3) * (spd(seed + 10) @ s) + 0.01 * noise
+    assert float(s @ y) > 0
+    hessian = torch.eye(6, dtype=torch.float64) * (y @ y) / (s @ y) if fresh else torch.linalg.inv(inverse)
+    own, h = float(s @ hessian @ s), float(y @ torch.linalg.inv(hessian) @ y / (s @ y))
+    result = updated(inverse, s, y, own)
+    tau, phi = scaling(h, own / float(s @ y), 6)
+    a = h * own / float(s @ y) - 1
+    theta = (1 - phi) / (1 + phi * a)  # φ as a function of θ is its own inverse
+    assert_close(result, torch.linalg.inv(broyden_hessian(hessian, s, y, tau, theta)), 1e-9)
+    assert_close(result @ y, s, 1e-9)
+    assert torch.equal(result, result.T)
+    assert float(torch.linalg.eigvalsh(result)[0]) > 0
+
+
+def published_scaling(h, b, n):
+    """τ and φ, letter by letter from equations 13 to 23 of arXiv 2405.04230."""
+    a = b * h - 1
+    c = np.sqrt(abs(a) / (1 + a))
+    rho = min(1, h * (1 - c))
+    theta = max((rho - 1) / a, min(1 / rho, (1 - b) / b))
+    sigma = 1 + theta * a
+    sigma_n = abs(sigma) ** (1 / (1 - n))
+    tau = min(min(1, 1 / b) * sigma_n, sigma) if theta <= 0 else min(1, 1 / b) * min(sigma_n, 1 / theta)
+    return tau, (1 - theta) / (1 + a * theta)
+
+
+@pytest.mark.parametrize("h", [1e-3, 0.3, 0.9, 1.1, 40.0])
+@pytest.mark.parametrize("excess", [1e-3, 0.2, 3.0, 500.0])
+def test_the_scaling_is_the_published_one(h, excess):
+    b = (1 + excess) / h
+    assert scaling(h, b, 50) == pytest.approx(published_scaling(h, b, 50), rel=1e-9)
+
+
+@pytest.mark.parametrize("h", [1e-200, 1e-8, 1.0, 1e8])
+@pytest.mark.parametrize("count", [1, 2, 50])
+def test_the_scaling_stays_finite_and_positive_at_the_ends(h, count):
+    for product in (1 - 1e-16, 1.0, 1e20):
+        tau, phi = scaling(h, product / h, count)
+        assert 0 < tau <= 1
+        assert np.isfinite(phi)
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_ssbroyden_walks_rosenbrocks_valley(count):
+    states = run(SSBroyden(), rosenbrock, start(count), 300)
+    assert states[-1].loss < 1e-18
+    assert all(later.loss < earlier.loss for earlier, later in itertools.pairwise(states[:-1]))
+
+
+def test_ssbroyden_needs_fewer_gradients_than_lbfgs_where_the_problem_is_hard():
+    def evaluations(optimizer):
+        states = run(optimizer, ill_conditioned(span=3), start(12, 0.0), 2000)
+        return sum(s.trials for s in states if s.loss > 1e-20)
+
+    assert 2 * evaluations(SSBroyden()) < evaluations(LBFGS(memory=5))
+
+
+def test_ssbroyden_begins_again_where_its_memory_leads_uphill():
+    objective = LeastSquares(exponentials)
+    first = SSBroyden().init(objective, EXPONENTIALS_START)
+    bad = dataclasses.replace(first, inverse=-torch.eye(4, dtype=torch.float64))
+    state, plain = SSBroyden().step(objective, bad), SSBroyden().step(objective, first)
+    assert torch.equal(state.theta, plain.theta)
+    assert torch.equal(state.inverse, plain.inverse)
+    assert state.trials == plain.trials + Wolfe().patience
+
+
+def test_ssbroyden_makes_one_matrix_a_step():
+    """The memory that its module promises: H₊ beside H, nothing else of that size."""
+    count = 600
+    inverse, s = torch.eye(count, dtype=torch.float64), torch.linspace(1, 2, count, dtype=torch.float64)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        updated(inverse, s, 2 * s, 1.0)
+    events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+    peak = np.cumsum([e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())]).max()
+    assert 8 * count**2 <= peak < 1.1 * 8 * count**2
+
+
 def one_dimensional(function, slope):
     """A ray along which φ and φ' are given."""
     empty = torch.zeros(1, dtype=torch.float64)
@@ -343,8 +444,7 @@ LINES = {
 @pytest.mark.parametrize("length", [1e-3, 1e-1, 1.0, 10.0, 1000.0])
 def test_the_line_search_ends_with_the_strong_wolfe_conditions(name, length):
     ray = one_dimensional(*LINES[name])
-    lbfgs = LBFGS(decrease=1e-4, curvature=0.5)
-    found, count = lbfgs.search(ray, length)
+    found, count = Wolfe(decrease=1e-4, curvature=0.5)(ray, length)
     origin = ray(0.0)
     assert found.value <= origin.value + 1e-4 * found.length * origin.slope
     assert abs(found.slope) <= 0.5 * abs(origin.slope)
@@ -358,10 +458,11 @@ def test_cubic_steps_find_the_minimum_of_cubics_and_stay_inside():
     assert cubic_step(ray(0.8), ray(100.0)) == pytest.approx(0.8 + 0.1 * 99.2)  # safeguarded
     broken = dataclasses.replace(ray(2.0), value=np.nan)
     assert cubic_step(ray(0.0), broken) == 1.0
+    assert cubic_step(ray(0.0), dataclasses.replace(ray(2.0), value=1e250)) == 1.0
 
 
 def test_a_line_search_without_a_lower_point_gives_none():
-    found, count = LBFGS(patience=10).search(one_dimensional(lambda a: a, lambda _: -1.0), 1.0)
+    found, count = Wolfe(patience=10)(one_dimensional(lambda a: a, lambda _: -1.0), 1.0)
     assert found is None
     assert count == 10
 

@@ -4,6 +4,7 @@ from kanpde.optim.adam import Adam, Constant, Cosine, Exponential
 from kanpde.optim.lbfgs import LBFGS
 from kanpde.optim.levenberg_marquardt import LevenbergMarquardt
 from kanpde.optim.objective import Objective, Optimizer, State
+from kanpde.optim.ssbroyden import SSBroyden
 from kanpde.optim.status import Status
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "LevenbergMarquardt",
     "Objective",
     "Optimizer",
+    "SSBroyden",
     "State",
     "Status",
 ]
