@@ -13,10 +13,10 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import accuracy_report, common
+from benchmarks import accuracy_report
 from benchmarks.conventional import methods
-from benchmarks.runs import CASES, ROOT, Case, Row, conventional_run, fresh, network_run, now, source_digest
-from kanpde.store import load_table, save_table
+from benchmarks.runs import CASES, ROOT, Case, Row, conventional_run, fresh, network_run, source_digest
+from benchmarks.stored import Stored
 
 PROBLEMS = tuple(dict.fromkeys(case.problem for case in CASES))
 ROWS = ("default", "bspline", "mlp", "conventional")
@@ -25,34 +25,16 @@ SEEDS = 5
 Task = tuple[str, Callable[[], list[Row]]]
 
 
-class Stored:
-    """The rows of the file, written anew after every run."""
-
-    def __init__(self, path: Path, keep: bool = False) -> None:
-        self.path, self.source = path, source_digest()
-        rows = load_table(path)[0] if path.exists() else ()
-        self.rows = [row for row in rows if keep or row["source"] == self.source]
-
-    def has(self, **values: object) -> bool:
-        """Whether there is a row with these values."""
-        return any(all(row.get(key) == value for key, value in values.items()) for row in self.rows)
-
-    def add(self, rows: Sequence[Row]) -> None:
-        """Appends and writes."""
-        self.rows += [{**row, "source": self.source, "date": now()} for row in rows]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        save_table(self.path, self.rows, common.about())
-
-    def parameters(self, case: Case) -> int:
-        """How large the default network was at its end: the median over the seeds."""
-        found = [
-            row["parameters"]
-            for row in self.rows
-            if (row["problem"], row["row"], row.get("rtol")) == (case.problem, "default", case.rtol)
-        ]
-        if not found:
-            raise SystemExit(f"the MLP of {case.problem} takes its size from the default network: run that row first")
-        return round(statistics.median(found))
+def parameters(stored: Stored, case: Case) -> int:
+    """How large the default network was at its end: the median over the seeds."""
+    found = [
+        row["parameters"]
+        for row in stored.rows
+        if (row["problem"], row["row"], row.get("rtol")) == (case.problem, "default", case.rtol)
+    ]
+    if not found:
+        raise SystemExit(f"the MLP of {case.problem} takes its size from the default network: run that row first")
+    return round(statistics.median(found))
 
 
 def tasks(stored: Stored, problems: Sequence[str], rows: Sequence[str], seeds: int) -> Iterator[Task]:
@@ -68,8 +50,8 @@ def tasks(stored: Stored, problems: Sequence[str], rows: Sequence[str], seeds: i
 
 
 def _network(stored: Stored, case: Case, seed: int) -> Callable[[], list[Row]]:
-    parameters = stored.parameters(case) if case.row == "mlp" else None
-    return lambda: [fresh(network_run, case, seed, parameters)]
+    size = parameters(stored, case) if case.row == "mlp" else None
+    return lambda: [fresh(network_run, case, seed, size)]
 
 
 def said(rows: Sequence[Row]) -> str:
@@ -89,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="directory to write to")
     parser.add_argument("--keep", action="store_true", help="keep rows that earlier code made")
     options = parser.parse_args(arguments)
-    stored = Stored(options.results / "accuracy.h5", options.keep)
+    stored = Stored(options.results / "accuracy.h5", source_digest(), options.keep)
     for name, run in tasks(stored, options.problems, options.rows, options.seeds):
         print(f"{name}: ", end="", flush=True)
         rows = run()
