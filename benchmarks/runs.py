@@ -22,7 +22,8 @@ from benchmarks.conventional import ladder
 from kanpde.cli.userfile import load_problem
 from kanpde.lifting import impose
 from kanpde.network import KAN, MLP, Network
-from kanpde.plan import CANDIDATES, Stage, assemble, fitted
+from kanpde.plan import CANDIDATES, assemble, fitted
+from kanpde.stages import Stage
 from kanpde.problem import Problem
 from kanpde.solution import Solution, solve
 from kanpde.training import SCOUTING

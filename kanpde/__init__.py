@@ -39,12 +39,12 @@ from .problem import (
 
 if TYPE_CHECKING:
     from .network import KAN, MLP
-    from .optim import LBFGS, Adam, LevenbergMarquardt
-    from .plan import Stage
+    from .optim import LBFGS, Adam, LevenbergMarquardt, SSBroyden
     from .pointwise import residual
     from .references import GridFunction
     from .references.reference import reference
     from .solution import Solution, load, modes, solve
+    from .stages import Pinned, Stage
 
 __all__ = [
     "KAN",
@@ -70,10 +70,12 @@ __all__ = [
     "Parameter",
     "ParameterRange",
     "Periodic",
+    "Pinned",
     "Point",
     "Polygon",
     "Problem",
     "Robin",
+    "SSBroyden",
     "Solution",
     "Sphere",
     "Stage",
@@ -100,7 +102,9 @@ _LATER = {
     "Adam": "kanpde.optim",
     "LBFGS": "kanpde.optim",
     "LevenbergMarquardt": "kanpde.optim",
-    "Stage": "kanpde.plan",
+    "Pinned": "kanpde.stages",
+    "SSBroyden": "kanpde.optim",
+    "Stage": "kanpde.stages",
     "GridFunction": "kanpde.references",
     "reference": "kanpde.references",
     "residual": "kanpde.pointwise",

@@ -20,10 +20,11 @@ from kanpde.field import Ansatz
 from kanpde.network import Network
 from kanpde.operator import DifferentialOperator
 from kanpde.optim import LevenbergMarquardt
-from kanpde.plan import Stage, balanced, blocks, point_count
+from kanpde.plan import balanced, blocks, point_count
 from kanpde.problem import Problem
 from kanpde.references.ivp_coarse import with_numbers
 from kanpde.residuals import Block, ResidualSystem
+from kanpde.stages import Stage
 
 STEPS = 25
 FURTHER = 2  # rounds after the first, where it was not enough

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -133,6 +133,23 @@ class Estimator:
                 self._prepare()
             yield from self.solvers[done:]
             done = len(self.solvers)
+
+    @property
+    def hints(self) -> list[dict[str, Any]]:
+        """Where each solver begins its search, in their order, and which are still pending: plain values."""
+        prepared = [{"method": type(s).__name__, "hint": getattr(s, "hint", None)} for s in self.solvers]
+        return [*prepared, *({"pending": getattr(m, "__name__", "")} for m in self.pending)]
+
+    def take_up(self, hints: Sequence[dict[str, Any]]) -> None:
+        """The state that `hints` told: the same order, the same beginnings of each search."""
+        known = {getattr(m, "__name__", ""): m for m in (*methods(self.problem), *self.pending)}
+        names = [h["method"] for h in hints if "method" in h]
+        ready = {type(s).__name__: s for s in self.solvers}
+        self.solvers = [ready[n] if n in ready else known[n](self.problem) for n in names if n in known]
+        for solver, told in zip(self.solvers, hints, strict=False):
+            if told["hint"] is not None:
+                solver.take_up(told["hint"])  # type: ignore[attr-defined]
+        self.pending = [known[h["pending"]] for h in hints if h.get("pending") in known]
 
     def expect_fronts(self) -> None:
         """Asks first what resolves steep fronts: polynomials on a whole box do not."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.collocation import RULES, PointSet, collocate
+from kanpde.collocation import PointSet, collocate
 from kanpde.corners import conflicts
 from kanpde.domain import Product, halton
 from kanpde.errors import ProblemError
@@ -18,19 +18,20 @@ from kanpde.features import Clustering, clustered, input_bounds, inputs_of, peri
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.lowering import lower
 from kanpde.network import KAN, ModuleNetwork, Network, Trainable, with_bounds, with_periodic
-from kanpde.network.basis import Basis, Chebyshev
-from kanpde.optim import LBFGS, Adam, LevenbergMarquardt, Optimizer
+from kanpde.oscillation import oscillation
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.residuals import MEMORY, Block, ResidualSystem
+from kanpde.stages import LADDER, LINE_LADDER, Pinned, Stage
 
-OPTIMIZERS: dict[str, Optimizer] = {"lm": LevenbergMarquardt(), "lbfgs": LBFGS(), "adam": Adam()}
 POINTS_PER_PARAMETER = 3.0  # fewer, and the knots catch up with the points (Liu et al. 2024, appendix E)
 LEAST_POINTS = 400
-LARGEST_NETWORK = 3000  # parameters, where one orthogonal step takes a few seconds
-LADDER = (5, 8, 12, 16, 20, 25, 30, 36, 42, 48, 56, 64)  # degrees of the default network, stage by stage
-LINE_LADDER = (12, 24, 48, 96, 192, 384)  # the same in one dimension, where the network is one edge
-WORTHWHILE = 3.0  # finer edges must lower the residual by this factor, or nodes are added
 CANDIDATES = 3  # seeds tried at the coarse level
+MOST_FACTORS = 3  # of a multiplication node
+CALM = 20  # degree that the data ask for, up to which a network begins at the bottom of its ladder
+MOST_FIRST = 36  # degree that a network begins with at most
+SPLINE_START = 4  # intervals of spline edges where only the basis was asked for
+SPLINE_DEGREE = 7  # the same, their degree
+UNSEEN = 500_009  # what is added to the seed of points that training must not see
 FEWEST = 50  # points in a region with equations of its own
 OBSERVED = 1e-3  # size of all measurements' rows together, in units of their error
 UNSTATED = 1e-2  # the error that measurements without a stated one are weighted by, of their spread
@@ -39,118 +40,37 @@ RULE_NODES = {1: 64, 2: 24, 3: 12}  # quadrature nodes along each axis of an int
 RULE_POINTS = 400  # the same on parts of the boundary
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One stage of training.
-
-    Args:
-        optimizer: "lm", "lbfgs", "adam", or an optimiser with its own settings.
-        points: interior collocation points; three a parameter by default.
-        intervals: resolution of the edges in this stage: spline intervals, Chebyshev degree or Fourier modes.
-        iterations: at most so many steps.
-        widen: nodes of each kind to add to every hidden layer when the stage begins.
-        sampling: rule of the points: "sobol", "latin", "uniform", "grid" or "gauss".
-    """
-
-    optimizer: Optimizer | str = "lm"
-    points: int | None = None
-    intervals: int | None = None
-    iterations: int = 60
-    widen: int = 0
-    sampling: str = "sobol"
-
-    def __post_init__(self) -> None:
-        """Checks the words."""
-        if isinstance(self.optimizer, str) and self.optimizer not in OPTIMIZERS:
-            raise ProblemError(f"no optimizer is called {self.optimizer!r}; use one of {', '.join(OPTIMIZERS)}")
-        if self.sampling not in RULES:
-            raise ProblemError(f"no sampling rule is called {self.sampling!r}; use one of {', '.join(RULES)}")
-        if self.iterations < 1 or (self.points is not None and self.points < 1):
-            raise ProblemError(f"{self} does nothing; give at least one iteration and one point")
-
-    @property
-    def engine(self) -> Optimizer:
-        """The optimiser."""
-        return OPTIMIZERS[self.optimizer] if isinstance(self.optimizer, str) else self.optimizer
-
-
-def default_network(problem: Problem, seed: int, features: SymbolicField | None = None) -> Network:
+def default_network(
+    problem: Problem, seed: int, features: SymbolicField | None = None, pinned: Pinned | None = None
+) -> Network:
     """A Chebyshev KAN: one edge in one dimension, else one hidden layer of sums and products.
 
-    The products (KAN 2.0) make separable parts cheap, the sums what is left; measured in docs/numerics.md.
+    The products (KAN 2.0) make separable parts cheap, the sums what is left; measured in docs/numerics.md. A product
+    has as many factors as there are coordinates, two above three: what depends on all of many coordinates is rare.
     """
+    given = pinned or Pinned()
     d, c = len(inputs_of(problem, features)), len(problem.fields)
-    if d == 1:
-        return KAN([1, c], "chebyshev", degree=LINE_LADDER[0], seed=seed)
+    basis = given.basis or "chebyshev"
+    intervals = given.intervals or SPLINE_START
+    depth = given.depth if given.depth is not None else int(d > 1)
+    if depth == 0:
+        degree = given.degree or _first_degree(problem, basis, LINE_LADDER if d == 1 else LADDER)
+        return KAN([d, c], basis, degree=degree, intervals=intervals, seed=seed)
     width = 3 + c
-    arity = d if features is None else 2
-    return KAN([d, (width, width), c], "chebyshev", degree=LADDER[0], seed=seed, arity=arity)
+    sums, products = given.sums, given.products
+    nodes = (width if sums is None else sums, width if products is None else products)
+    arity = d if features is None and d <= MOST_FACTORS else 2
+    degree = given.degree or _first_degree(problem, basis, LADDER)
+    hidden = [nodes] * depth
+    return KAN([d, *hidden, c], basis, degree=degree, intervals=intervals, seed=seed, arity=arity)
 
 
-@dataclass(frozen=True)
-class Ladder:
-    """Stages that are chosen as the run goes: finer edges while they pay, else more nodes, until the budget is used up.
-
-    Args:
-        largest: parameters beyond which no stage may go.
-    """
-
-    largest: int = LARGEST_NETWORK
-
-    def following(self, network: Trainable, residuals: Sequence[float], widened: bool) -> Stage | None:
-        """The next stage, None where nothing is left to enlarge.
-
-        Args:
-            network: as the last stage left it.
-            residuals: norm at the end of each stage so far.
-            widened: whether the last stage added nodes.
-        """
-        finer = self._finer(network, first=not residuals)
-        if finer is None and not residuals:
-            return Stage(iterations=500)
-        slow = len(residuals) > 1 and residuals[-2] < WORTHWHILE * residuals[-1]
-        wider = self._wider(network)
-        options = (wider, finer) if slow and not widened else (finer, wider)
-        return next((stage for stage in options if stage is not None), None)
-
-    def _finer(self, network: Trainable, first: bool) -> Stage | None:
-        bases = [e.basis for layer in network.layers for e in layer.expansions]
-        growing = [b for b in bases if _grows(b)]
-        if not growing:
-            return None
-        today = max(b.resolution for b in growing)
-        rungs = [today] if first else [r for r in _rungs(growing[0], single=len(bases) == 1) if r > today]
-        affordable = [r for r in rungs if _parameters(network, r) <= self.largest]
-        return Stage(intervals=affordable[0]) if affordable else None
-
-    def _wider(self, network: Trainable) -> Stage | None:
-        """Half as many nodes again."""
-        if len(network.layers) < 2:
-            return None
-        more = max(1, network.layers[0].sums // 2)
-        share = 1.0 + more / network.layers[0].sums if network.layers[0].sums else 2.0
-        fits = network.n_parameters * share <= self.largest
-        return Stage(widen=more) if fits and all(_grows(e.basis) for e in network.layers[0].expansions) else None
-
-
-def _grows(basis: Basis) -> bool:
-    return basis.refined(2 * basis.resolution) != basis
-
-
-def _rungs(basis: Basis, single: bool) -> list[int]:
-    """Resolutions to go through: degrees of a polynomial basis by a list, intervals and modes by doubling."""
-    if isinstance(basis, Chebyshev):
-        return list(LINE_LADDER if single else LADDER)
-    return [basis.resolution * 2**k for k in range(1, 8)]
-
-
-def _parameters(network: Trainable, resolution: int) -> int:
-    """Parameters after growing, without building it."""
-    total = 0
-    for layer in network.layers:
-        grown = [e.basis.refined(max(resolution, e.basis.resolution)).size * len(e.inputs) for e in layer.expansions]
-        total += layer.columns * (sum(grown) + int(layer.bias))
-    return total
+def _first_degree(problem: Problem, basis: str, ladder: Sequence[int]) -> int | None:
+    """The first rung that resolves what the equations and conditions are given; the default degree of splines."""
+    if basis != "chebyshev":
+        return None if basis != "bspline" else SPLINE_DEGREE
+    wanted = min(oscillation(problem), MOST_FIRST)
+    return ladder[0] if wanted <= CALM else next(rung for rung in ladder if rung >= wanted)
 
 
 def fitted(
@@ -343,6 +263,13 @@ def assemble(
     parts = blocks(problem, ansatz, point_count(network, stage, density), seed, stage.sampling, weights or ())
     system = ResidualSystem(parts, network, ansatz, memory, problem.parameters)
     return system if weights is not None else balanced(system, system.theta)
+
+
+def unseen(problem: Problem, ansatz: Ansatz, system: ResidualSystem, seed: int) -> list[Block]:
+    """The rows of a system at half as many points, which its training has not seen, with the same weights."""
+    count = max(FEWEST, len(system.blocks[0].points) // 2)
+    fresh = blocks(problem, ansatz, count, seed + UNSEEN)
+    return [replace(b, weight=own.weight) for b, own in zip(fresh, system.blocks, strict=True)]
 
 
 def check_weights(problem: Problem, weights: Sequence[float] | None) -> None:

@@ -13,32 +13,33 @@ from typing import Any
 
 import torch
 
+from kanpde.diagnosis import EXHAUSTED, Findings, rounding_of, verdict
+from kanpde.enlarging import enlarged, facts
 from kanpde.errors import ProblemError
-from kanpde.estimate import Estimator, TrainedField
 from kanpde.field import Ansatz
-from kanpde.identification import Uncertainty, uncertainty
-from kanpde.network import Network, Trainable, widened
+from kanpde.judge import Judge, trusted
+from kanpde.network import Trainable
 from kanpde.optim import LevenbergMarquardt, State, Status
-from kanpde.plan import CANDIDATES, POINTS_PER_PARAMETER, Ladder, Stage, assemble
+from kanpde.plan import CANDIDATES, POINTS_PER_PARAMETER, assemble, unseen
 from kanpde.problem import Problem
-from kanpde.record import SAFETY
 from kanpde.references.correction import DefectEstimate
-from kanpde.residuals import MEMORY, ResidualSystem
+from kanpde.residuals import MEMORY, Block, ResidualSystem
+from kanpde.snapshot import Inside, Snapshot
+from kanpde.stages import End, Ladder, Pinned, Stage
 from kanpde.start import CoarseStart
 
-SCOUTING = 12  # steps that each candidate gets before the best is kept
+ROUNDS = (4, 4, 4)  # steps of each round among the candidates; after each one the worse half goes
+SCOUTING = sum(ROUNDS)  # steps that the best candidate gets
 FEWEST = 15  # steps before a stage is judged: damping may have to rise first
 PATIENCE = (8, 1.5)  # the loss must fall by this factor over so many steps, or the next stage begins
 LAST_PATIENCE = (25, 1.1)  # the same where no finer stage follows
-CHECK = 20  # steps between estimates while the ratio of error to residual is unknown
+SPENT = 3  # steps in a row with next to nothing of the residual in the tangent space end a stage
 AFRESH = 1e-6  # damping after a stage in which no step helped any more
-OVERFIT = 10.0  # by this factor the residual may rise at new points; beyond, the points were too few
+OVERFIT = 10.0  # by this factor the residual may be larger at new points; beyond, the points were too few
 MOST_POINTS = 12.0  # points a parameter that the driver goes up to
 SETBACK = 2.0  # a stage whose estimate is this much worse than the best is given up
-PROMISING = 0.05  # of the first residual: above it no error estimate is worth its cost
-DEAR = 5.0  # seconds: after an estimate that took longer and gave nothing, the residual must fall before the next
-LIMITED = 1.2  # an estimate within this factor of the uncertainty from noise cannot be lowered
 REOPENING = 10.0  # a refined stage starts with this many times the damping that the last one ended with
+KEEPING = 20.0  # seconds between two checkpoints inside a stage
 
 Row = dict[str, Any]
 
@@ -54,6 +55,7 @@ class Wishes:
         weights: one factor a condition instead of balancing.
         candidates: seeds tried at the coarse level.
         memory: bytes for the Jacobian and its tables.
+        pinned: choices that the user made in the driver's place.
     """
 
     rtol: float
@@ -62,11 +64,12 @@ class Wishes:
     weights: Sequence[float] | None = None
     candidates: int = CANDIDATES
     memory: int = MEMORY
+    pinned: Pinned = field(default_factory=Pinned)
 
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """Where a run stands between stages: all that a later process needs to go on."""
+    """Where a run stands: what its user is told, and what a later process begins with."""
 
     network: Trainable
     stage: int = 0
@@ -80,7 +83,19 @@ class Progress:
 
 @dataclass(eq=False)
 class Run:
-    """One training run; `progress` is replaced, never changed, so whoever holds one holds a consistent state."""
+    """One training run; `progress` is replaced, never changed, so whoever holds one holds a consistent state.
+
+    Args:
+        problem: what to solve.
+        ansatz: exact conditions and inputs of the network.
+        stages: the user's, or a ladder that chooses them.
+        wishes: what the user asked for.
+        progress: where it begins.
+        callback: called once an iteration with a row of the history.
+        checkpoint: called between stages, and inside them every now and then, to keep the run.
+        rescue: a start from a coarse solution.
+        snapshot: what an earlier process left, to go on bit by bit.
+    """
 
     problem: Problem
     ansatz: Ansatz
@@ -91,23 +106,27 @@ class Run:
     checkpoint: Callable[[Progress], None] | None = None
     rescue: CoarseStart | None = None
     started: float = field(default_factory=time.perf_counter)
-    ratio: float = math.inf
-    best: tuple[Trainable, DefectEstimate] | None = None
+    snapshot: Snapshot | None = None
     spare: list[Trainable] = field(default_factory=list)
     doubtful: list[tuple[float, Trainable]] = field(default_factory=list)
     system: ResidualSystem | None = None
     units: Any = None
-    noise: Uncertainty | None = None
 
     def __post_init__(self) -> None:
-        """The estimator keeps its factorisations for the whole run; a resumed run its density of points."""
-        self.estimator = Estimator(self.problem)
-        self.before = self.progress.seconds
+        """A run that goes on takes up what the earlier one had learnt."""
+        self.judge = Judge(self.problem, self.wishes.rtol)
+        self.before, self.kept = self.progress.seconds, time.perf_counter()
         rows = self.progress.history
-        self.density = float(rows[-1]["density"]) if rows else POINTS_PER_PARAMETER
-        self.expected = float(rows[-1]["residual"]) if rows else math.inf
-        self.first = math.inf
-        self.hurdle = math.inf
+        self.density = float(rows[-1]["density"]) if rows else self._first_density
+        self.overfit, self.reach = 1.0, 1.0
+        self.left: Snapshot | None = None
+        self.inside: Inside | None = None
+        if self.snapshot is not None:
+            self._take_up(self.snapshot)
+
+    @property
+    def _first_density(self) -> float:
+        return self.wishes.pinned.points_per_parameter or POINTS_PER_PARAMETER
 
     @property
     def seconds(self) -> float:
@@ -117,18 +136,22 @@ class Run:
     @property
     def converged(self) -> bool:
         """Whether the last trusted estimate is below the tolerance."""
-        estimate = self.progress.estimate
-        return (
-            estimate is not None
-            and estimate.trusted
-            and estimate.relative is not None
-            and SAFETY * estimate.relative <= self.wishes.rtol
-        )
+        return self.judge.satisfied(self.progress.estimate)
 
     @property
     def late(self) -> bool:
         """Whether the time is used up."""
         return self.wishes.max_seconds is not None and time.perf_counter() - self.started >= self.wishes.max_seconds
+
+    @property
+    def noise(self) -> Any:
+        """What noisy measurements leave undetermined; None without any."""
+        return self.judge.noise
+
+    @property
+    def limited(self) -> bool:
+        """Whether what is left of the error is the noise of the measurements."""
+        return self.judge.limited(self.progress.estimate)
 
     @property
     def begun(self) -> bool:
@@ -142,7 +165,6 @@ class Run:
         Args:
             candidates: networks of which the best after a few steps is kept; ignored when the run is resumed.
         """
-        status = "running"
         try:
             if not self.progress.history and self.rescue is not None and self.rescue.wanted:
                 self._rescued()
@@ -152,10 +174,9 @@ class Run:
                 self._stage(stage)
                 if self.converged or self.late or self.limited:
                     break
-                if self.checkpoint is not None:
-                    self.checkpoint(self.progress)
+                self._keep(between=True)
             rows = self.progress.history
-            if self.progress.estimate is None and rows and self._promising(rows[-1]["loss"]):
+            if self.progress.estimate is None and rows and self.judge.promising(rows[-1]["loss"]):
                 self._estimated(rows[-1]["loss"])
             self._settle()
             status = self._verdict()
@@ -167,41 +188,59 @@ class Run:
         return self.progress
 
     def _scout(self, candidates: Sequence[Trainable]) -> None:
-        """A few coarse steps from several starts: final errors vary ten-thousand-fold with the seed."""
-        stage, results = self._following(), []
+        """A few coarse steps from several starts, the worse half dropped after each round.
+
+        Final errors vary ten-thousand-fold with the seed, and most bad starts show themselves in a few steps.
+        """
+        stage = self._following()
         if stage is None:
             return
-        for network in candidates:
-            system = self._system(network, stage)
-            state = stage.engine.init(system, system.theta)
-            for _ in range(SCOUTING):
-                if state.status is not Status.RUNNING or self.late:
-                    break
-                state = stage.engine.step(system, state)
-            if math.isfinite(state.loss):
-                system.adopt(state.theta)
-                results.append((state.loss, network))
-        ranked = [network for _, network in sorted(results, key=lambda result: result[0])] or list(candidates)
-        self.progress = dataclasses.replace(self.progress, network=ranked[0])
-        self.spare = ranked[1:]
+        racing = [self._runner(network, stage) for network in candidates]
+        out: list[tuple[ResidualSystem, State]] = []
+        for steps in ROUNDS:
+            racing = [self._raced(stage, *runner, steps) for runner in racing]
+            racing.sort(key=lambda runner: runner[1].loss if math.isfinite(runner[1].loss) else math.inf)
+            keep = max(1, (len(racing) + 1) // 2)
+            out, racing = racing[keep:] + out, racing[:keep]
+        ranked = [(s, state) for s, state in racing + out if math.isfinite(state.loss)]
+        for system, state in ranked:
+            system.adopt(state.theta)
+        networks = [system.network for system, _ in ranked] or list(candidates)
+        self.progress = dataclasses.replace(self.progress, network=networks[0])
+        self.spare = networks[1:]
+
+    def _runner(self, network: Trainable, stage: Stage) -> tuple[ResidualSystem, State]:
+        system = self._system(network, stage)
+        return system, stage.engine_for(system).init(system, system.theta)
+
+    def _raced(self, stage: Stage, system: ResidualSystem, state: State, steps: int) -> tuple[ResidualSystem, State]:
+        for _ in range(steps):
+            if state.status is not Status.RUNNING or self.late:
+                break
+            state = stage.engine_for(system).step(system, state)
+        return system, state
 
     def _following(self) -> Stage | None:
         """The stage that comes now: the user's next one, or what the ladder makes of the run so far."""
         k = self.progress.stage
+        if self.inside is not None:
+            return self.inside.stage
         if not isinstance(self.stages, Ladder):
             stage = self.stages[k] if k < len(self.stages) else None
-            return dataclasses.replace(stage, widen=0) if stage is not None and self.begun else stage
-        if self.begun:
-            return self.stages.following(self.progress.network, [], widened=False)
+            return dataclasses.replace(stage, widen=0, deepen=False) if stage is not None and self.begun else stage
+        stage = self.stages.following(self.progress.network, [] if self.begun else self._ends())
+        return None if stage is None else self.wishes.pinned.applied(stage)
+
+    def _ends(self) -> list[End]:
+        """How the stages so far ended."""
         ends = {row["stage"]: row for row in self.progress.history}
-        wider = k > 1 and ends[k - 1]["nodes"] > ends[k - 2]["nodes"]
-        return self.stages.following(self.progress.network, [ends[j]["residual"] for j in sorted(ends)], wider)
+        return [End(ends[k]["residual"], ends[k].get("change", "finer")) for k in sorted(ends)]
 
     @property
     def _last(self) -> bool:
         """Whether no finer stage can follow."""
         if isinstance(self.stages, Ladder):
-            return self.stages.following(self.progress.network, [1.0], widened=False) is None
+            return self.stages.following(self.progress.network, [End(1.0)]) is None
         return self.progress.stage == len(self.stages) - 1
 
     def _system(self, network: Trainable, stage: Stage) -> ResidualSystem:
@@ -209,65 +248,97 @@ class Run:
         wishes = self.wishes
         return assemble(self.problem, network, self.ansatz, stage, seed, wishes.weights, wishes.memory, self.density)
 
-    def _sufficient(self, network: Trainable, stage: Stage) -> ResidualSystem:
-        """The system of a stage; with more points where new ones show that the last stage had too few."""
-        system = self._system(network, stage)
-        if math.isinf(self.expected) or stage.points is not None:
-            return system
-        surprise = float(system.residual(system.theta).norm())
-        if surprise > OVERFIT * self.expected and self.density < MOST_POINTS:
-            self.density *= 2.0
-            return self._system(network, stage)
-        return system
-
     def _stage(self, stage: Stage) -> None:
-        k, network = self.progress.stage, self._grown(stage)
-        self.progress = dataclasses.replace(self.progress, network=network)
-        system = self.system = self._sufficient(network, stage)
+        opening, system, state, losses = self._entered(stage)
         patience = LAST_PATIENCE if self._last else PATIENCE
-        engine = stage.engine
+        engine, spent = stage.engine_for(system), 0
         damped = isinstance(engine, LevenbergMarquardt)
+        while len(losses) <= stage.iterations and state.status is Status.RUNNING:
+            state = engine.step(system, state)
+            losses.append(float(state.loss))
+            row = self._recorded(stage, system, state)
+            self.left = self._snapshot(Inside(stage, opening, state, tuple(losses)))
+            if self.callback is not None:
+                self.callback(row)
+            spent = spent + 1 if self.reach < EXHAUSTED else 0
+            exhausted = damped and (_stalled(losses, *patience) or (spent >= SPENT and len(losses) > FEWEST))
+            if state.status is not Status.RUNNING or self.late or exhausted:
+                break
+            if self.judge.worth(state.loss, len(losses) if damped else 1) and self._estimated(state.loss):
+                break
+            self._keep(between=False)
+        self._closed(stage, system, state, damped)
+
+    def _entered(self, stage: Stage) -> tuple[Trainable, ResidualSystem, Any, list[float]]:
+        """A stage's first network, its rows, the optimiser's state and the losses; where it was interrupted, as then.
+
+        Points and weights follow from the first network, so a resumed stage has the very same rows.
+        """
+        begun, self.inside = self.inside, None
+        if begun is None:
+            opening = enlarged(self.problem, self.ansatz, self.progress.network, stage, self._growth_seed)
+        else:
+            opening = begun.opening
+        system = self.system = self._system(copy.deepcopy(opening), stage)
+        engine = stage.engine_for(system)
         if isinstance(engine, LevenbergMarquardt) and isinstance(stage.optimizer, str):
             engine = dataclasses.replace(engine, damping=self.progress.damping)
         state = engine.init(system, system.theta)
         if state.status is Status.NOT_FINITE:
             raise ProblemError(not_finite(system))
-        if math.isinf(self.first):
-            self.first = max(float(state.loss), 0.5 * float(system.residual(0.0 * system.theta).square().sum()))
-        losses = [state.loss]
-        for _ in range(stage.iterations):
-            state = engine.step(system, state)
-            losses.append(state.loss)
-            self._record(k, system, state, math.sqrt(2 * state.loss))
-            if state.status is not Status.RUNNING or self.late or (damped and _stalled(losses, *patience)):
-                break
-            if self._worth_estimating(state.loss, len(losses) if damped else 1) and self._estimated(state.loss):
-                break
+        if math.isinf(self.judge.first):
+            idle = 0.5 * float(system.residual(0.0 * system.theta).square().sum())
+            self.judge.first = max(float(state.loss), idle)
+        losses = [float(state.loss)]
+        if begun is not None:
+            state, losses = begun.resumed(state), list(begun.losses)
+            system.adopt(state.theta)
+        self.progress = dataclasses.replace(self.progress, network=system.network)
+        return opening, system, state, losses
+
+    @property
+    def _growth_seed(self) -> int:
+        return self.wishes.seed + 7919 * self.progress.stage
+
+    def _closed(self, stage: Stage, system: ResidualSystem, state: Any, damped: bool) -> None:
+        """The end of a stage: an estimate, the residual at new points, and whether the stage is to be given up."""
         if not self.converged:
-            if self._promising(state.loss):
+            if self.judge.promising(state.loss):
                 self._estimated(state.loss)
             else:
                 self.progress = dataclasses.replace(self.progress, estimate=None)
         damping = _reopened(state) if damped else self.progress.damping
-        self.progress = dataclasses.replace(self.progress, stage=k + (not self.late), damping=damping)
-        self.expected = math.sqrt(2 * state.loss)
+        if self.late and not self.converged:
+            return
+        fresh = unseen(self.problem, self.ansatz, system, self.wishes.seed + 1000 * self.progress.stage)
+        self._examined(system, fresh, stage)
+        self.progress = dataclasses.replace(self.progress, stage=self.progress.stage + 1, damping=damping)
         if isinstance(self.stages, Ladder):
             self._retreat()
             self._reconsider(state.loss)
+        self.left = self._snapshot(None)
 
-    def _promising(self, loss: float) -> bool:
-        """Whether the residual has fallen so far that an estimate can mean something."""
-        return loss <= min(PROMISING**2 * self.first, self.hurdle)
+    def _examined(self, system: ResidualSystem, fresh: list[Block], stage: Stage) -> None:
+        """The residual at points that training has not seen: far above its own, the points were too few."""
+        own = [k for k, block in enumerate(system.blocks) if block.gather is None and not block.fixed]
+        seen = [system.blocks[k] for k in own]
+        sizes = [
+            ResidualSystem(part, system.network, system.ansatz, system.memory, system.parameters)
+            for part in (seen, [fresh[k] for k in own])
+        ]
+        before, after = (float(s.residual(s.theta).norm()) for s in sizes)
+        self.overfit = after / before if before > 0 else 1.0
+        if self.overfit > OVERFIT and self.density < MOST_POINTS and stage.points is None:
+            self.density *= 2.0
+        self.judge.witnessed(system.network, self.ansatz, fresh)
 
     def _reconsider(self, loss: float) -> None:
         """No trusted estimate after the first stage: the residual is steep somewhere between points. Another start."""
-        estimate = self.progress.estimate
-        if self.progress.stage != 1 or not self.estimator.solvers or (estimate is not None and estimate.trusted):
+        if self.progress.stage != 1 or not self.judge.estimator.solvers or trusted(self.progress.estimate) is not None:
             return
-        if self.rescue is not None and not self._promising(loss) and self._rescued():
+        if self.rescue is not None and not self.judge.promising(loss) and self._rescued():
             return
         self.doubtful.append((loss, self.progress.network))
-        self.expected = math.inf
         if self.spare:
             self.progress = dataclasses.replace(self.progress, network=self.spare.pop(0), stage=0, damping=1e-3)
         else:
@@ -282,59 +353,46 @@ class Run:
             return False
         network, self.ansatz = start
         if self.ansatz.clusterings:
-            self.estimator.expect_fronts()
-        self.spare, self.doubtful, self.expected, self.first = [], [], math.inf, math.inf
+            self.judge.estimator.expect_fronts()
+        self.spare, self.doubtful, self.judge.first = [], [], math.inf
         self.progress = dataclasses.replace(self.progress, network=network, damping=1e-3)
         return True
 
     def _retreat(self) -> None:
         """Gives up a stage that made things worse; the next one begins where the best ended, with more points."""
-        now = self._last_estimate()
-        if self.best is None or now is None or self.density >= MOST_POINTS:
+        now, best = trusted(self.progress.estimate), self.judge.best
+        if best is None or now is None or self.density >= MOST_POINTS:
             return
-        network, estimate = self.best
+        network, estimate = best
         if estimate.relative is not None and now > SETBACK * estimate.relative:
-            self.density, self.expected = 2.0 * self.density, math.inf
+            self.density *= 2.0
             self.progress = dataclasses.replace(self.progress, network=copy.deepcopy(network), estimate=estimate)
 
     def _settle(self, margin: float = 1.0) -> None:
         """The network with the best trusted estimate is what the run returns, unless the last is within a margin."""
-        now = self._last_estimate()
-        if self.best is not None and (now is None or now > margin * (self.best[1].relative or 0.0)):
-            network, estimate = self.best
-            self.progress = dataclasses.replace(self.progress, network=network, estimate=estimate)
+        now, best = trusted(self.progress.estimate), self.judge.best
+        if best is not None and (now is None or now > margin * (best[1].relative or 0.0)):
+            self.progress = dataclasses.replace(self.progress, network=best[0], estimate=best[1])
 
-    def _worth_estimating(self, loss: float, steps: int) -> bool:
-        """Whether the residual foretells an error below the tolerance; now and then where no estimate says how."""
-        if math.isinf(self.ratio):
-            return steps % CHECK == 0 and self._promising(loss)
-        return self.ratio * math.sqrt(2 * loss) * SAFETY <= self.wishes.rtol
-
-    def _grown(self, stage: Stage) -> Trainable:
-        network = self.progress.network
-        if not isinstance(network, Network):
-            return network
-        scalars = network.scalars
-        if stage.widen:
-            network = widened(network, stage.widen, stage.widen, self.wishes.seed + 7919 * self.progress.stage)
-        network = network if stage.intervals is None else network.grown(lambda _: stage.intervals)
-        network.scalars = scalars
-        return network
-
-    def _record(self, k: int, system: ResidualSystem, state: Any, residual: float) -> None:
+    def _recorded(self, stage: Stage, system: ResidualSystem, state: Any) -> Row:
+        """The row of a step, with the whole configuration in plain values; progress has it, too."""
         network = system.network
         system.adopt(state.theta)
+        self.reach = float(getattr(state, "reach", 1.0))
         row: Row = {
-            "stage": k,
+            "stage": self.progress.stage,
             "iteration": self.progress.iterations + 1,
             "loss": float(state.loss),
-            "residual": residual,
+            "residual": math.sqrt(2 * state.loss),
             "damping": float(state.damping),
+            "reach": self.reach,
             "parameters": network.n_parameters,
-            "nodes": sum(layer.outputs for layer in network.layers),
             "density": self.density,
+            "overfit": self.overfit,
+            "rows": system.rows,
+            **facts(stage, system),
             "seconds": self.seconds,
-            "estimate": self._last_estimate(),
+            "estimate": trusted(self.progress.estimate),
             "message": "" if state.status is Status.RUNNING else state.status.value,
         }
         self.progress = dataclasses.replace(
@@ -344,44 +402,13 @@ class Run:
             seconds=row["seconds"],
             history=(*self.progress.history, row),
         )
-        if self.callback is not None:
-            self.callback(row)
-
-    def _last_estimate(self) -> float | None:
-        estimate = self.progress.estimate
-        return None if estimate is None or not estimate.trusted else estimate.relative
+        return row
 
     def _estimated(self, loss: float) -> bool:
-        """Estimates the error now; True where that ends the run. Keeps error / residual to foresee the next one."""
-        field = TrainedField(self.progress.network, self.ansatz)
-        begun = time.perf_counter()
-        estimate = self._with_noise(field, self.estimator(field))
-        if (estimate is None or not estimate.trusted) and time.perf_counter() - begun > DEAR:
-            self.hurdle = loss / 10.0
+        """Estimates the error now; True where that ends the run."""
+        estimate = self.judge(self.progress.network, self.ansatz, loss, self.system)
         self.progress = dataclasses.replace(self.progress, estimate=estimate)
-        now = self._last_estimate()
-        self.ratio = now / math.sqrt(2 * loss) if now is not None and loss > 0 else math.inf
-        if estimate is not None and now is not None and (self.best is None or now < (self.best[1].relative or 0.0)):
-            self.best = copy.deepcopy(self.progress.network), estimate
         return self.converged
-
-    def _with_noise(self, field: TrainedField, estimate: DefectEstimate | None) -> DefectEstimate | None:
-        """The estimate with the error that noisy measurements leave in the fields, which no network can lower."""
-        system = self.system
-        if estimate is None or system is None or system.network is not field.network:
-            return estimate
-        self.noise = uncertainty(self.problem, field, system)
-        if self.noise is None or estimate.relative is None:
-            return estimate
-        trusted = estimate.trusted or estimate.relative <= self.noise.relative
-        relative = math.hypot(estimate.relative, self.noise.relative)
-        return dataclasses.replace(estimate, relative=relative, trusted=trusted)
-
-    @property
-    def limited(self) -> bool:
-        """Whether what is left of the error is the noise of the measurements."""
-        now = self._last_estimate()
-        return self.noise is not None and now is not None and now <= LIMITED * self.noise.relative
 
     def _estimate_again(self) -> None:
         """What stands in `progress` may be older than its network; a second interrupt leaves no estimate at all."""
@@ -390,25 +417,70 @@ class Run:
             self._estimated(0.0)
 
     def _verdict(self) -> str:
-        estimate = self.progress.estimate
         if self.converged:
             return "converged"
-        if self.late:
-            return "out of time"
-        if self.limited and self.noise is not None:
-            return (
-                f"finished: the noise of the observations leaves an error of {self.noise.relative:.1e}; "
-                "give more or better data, or a larger rtol"
-            )
-        if estimate is None or not estimate.trusted or estimate.relative is None:
-            reason = (
-                self.estimator.reason or "the residual stays too large for one; give max_seconds or a finer network"
-            )
-            return f"finished without an error estimate: {reason}"
-        return (
-            f"not converged: the estimated error {estimate.relative:.1e} stays above {self.wishes.rtol:.1e}/{SAFETY}; "
-            "give a wider network, more stages, or a larger rtol"
+        return "out of time" if self.late else verdict(self._findings(), OVERFIT)
+
+    def _findings(self) -> Findings:
+        """What is known at the end."""
+        rows, noise = self.progress.history, self.noise
+        loss = rows[-1]["loss"] if rows else 0.0
+        first = self.judge.first
+        return Findings(
+            rtol=self.wishes.rtol,
+            relative=trusted(self.progress.estimate),
+            reason=self.judge.estimator.reason,
+            residual=math.sqrt(loss / first) if 0 < first < math.inf else 0.0,
+            rounding=math.inf if self.system is None else rounding_of(self.system),
+            overfit=self.overfit,
+            reach=self.reach,
+            parameters=self.progress.network.n_parameters,
+            grows=not self._last,
+            vanishing=self.judge.vanishing(self.progress.network, self.ansatz),
+            noise=None if noise is None else noise.relative,
+            limited=self.limited,
         )
+
+    def _keep(self, between: bool) -> None:
+        """Writes a checkpoint between stages, and inside them when the last one is some time ago.
+
+        The clock decides when to write, never what is computed.
+        """
+        if self.checkpoint is not None and (between or time.perf_counter() - self.kept > KEEPING):
+            self.checkpoint(self.progress)
+            self.kept = time.perf_counter()
+
+    def _snapshot(self, inside: Inside | None) -> Snapshot:
+        judge = self.judge
+        numbers = {
+            "ratio": judge.ratio,
+            "hurdle": judge.hurdle,
+            "first": judge.first,
+            "density": self.density,
+            "overfit": self.overfit,
+            "reach": self.reach,
+        }
+        return Snapshot(
+            progress=self.progress,
+            ansatz=self.ansatz,
+            best=judge.best,
+            spare=tuple(self.spare),
+            doubtful=tuple(self.doubtful),
+            numbers=numbers,
+            rescued=self.rescue is None,
+            hints=judge.estimator.hints,
+            inside=inside,
+        )
+
+    def _take_up(self, left: Snapshot) -> None:
+        """The state of a run that an earlier process left."""
+        self.judge.best, numbers = left.best, left.numbers
+        self.judge.ratio, self.judge.hurdle, self.judge.first = (numbers[k] for k in ("ratio", "hurdle", "first"))
+        self.density, self.overfit, self.reach = (numbers[k] for k in ("density", "overfit", "reach"))
+        self.ansatz, self.spare, self.doubtful = left.ansatz, list(left.spare), list(left.doubtful)
+        self.rescue = None if left.rescued else self.rescue
+        self.judge.estimator.take_up(left.hints)
+        self.inside = left.inside
 
 
 def _reopened(state: State) -> float:

@@ -10,7 +10,8 @@ from scipy.optimize import curve_fit
 import kanpde as kp
 from kanpde.estimate import TrainedField
 from kanpde.identification import Uncertainty, uncertainty
-from kanpde.plan import Stage, assemble
+from kanpde.plan import assemble
+from kanpde.stages import Stage
 from kanpde.problem import Problem
 
 t = sp.Symbol("t", real=True)

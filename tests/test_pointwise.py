@@ -13,7 +13,8 @@ from kanpde.lifting import impose
 from kanpde.multiindex import Collapsed, DerivativeSet
 from kanpde.network import ModuleNetwork, module_jet
 from kanpde.optim import LevenbergMarquardt
-from kanpde.plan import Stage, assemble, fitted
+from kanpde.plan import assemble, fitted
+from kanpde.stages import Stage
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 

@@ -3,7 +3,7 @@
 from kanpde.network.architecture import KAN, MLP, network_from_spec, network_spec, with_bounds, with_periodic
 from kanpde.network.basis import Activation, Basis, Chebyshev, Fourier, GaussianRBF, Joined
 from kanpde.network.bspline import BSpline
-from kanpde.network.growth import restarted, widened
+from kanpde.network.growth import deepened, restarted, widened, with_breaks
 from kanpde.network.layer import Expansion, Layer, Tape
 from kanpde.network.module import ModuleNetwork, module_jet
 from kanpde.network.network import Network, Sweep
@@ -27,11 +27,13 @@ __all__ = [
     "Swept",
     "Tape",
     "Trainable",
+    "deepened",
     "module_jet",
     "network_from_spec",
     "network_spec",
     "restarted",
     "widened",
     "with_bounds",
+    "with_breaks",
     "with_periodic",
 ]

@@ -1,4 +1,8 @@
-"""Other starts and wider networks: `restarted` draws new coefficients, `widened` adds nodes and keeps the function."""
+"""Other starts and larger networks.
+
+`restarted` draws new coefficients; `widened`, `deepened` and `with_breaks` add nodes, a layer and knots, and keep the
+function.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ import torch
 from torch import Tensor
 
 from kanpde.network.architecture import random_coefficients
+from kanpde.network.basis import Basis, Chebyshev, Joined
+from kanpde.network.bspline import BSpline
 from kanpde.network.layer import Expansion, Layer
 from kanpde.network.network import Network
 
@@ -71,3 +77,61 @@ def _more_inputs(layer: Layer, matrix: Tensor, inputs: int, kept: Sequence[int])
     parts = [grown.flatten(1), *([matrix[:, -1:]] if layer.bias else [])]
     wider = replace(layer, expansions=(Expansion(tuple(range(inputs)), expansion.basis),))
     return wider, torch.cat(parts, dim=1)
+
+
+def deepened(network: Network) -> Network:
+    """The same function with one hidden layer more before the last, made of identity edges.
+
+    The new layer takes over the squash of the last one, so that what it passes on lies in the interval already. A
+    basis without straight lines (Fourier, RBF, activations) has no identity edge; such a network stays as it is.
+    """
+    last, matrices = network.layers[-1], [c.detach() for c in network.coefficients]
+    identities = [_identity(e.basis) for e in last.expansions]
+    if any(row is None for row in identities):
+        return network
+    size = last.inputs
+    blocks = []
+    for expansion, row in zip(last.expansions, identities, strict=True):
+        block = matrices[-1].new_zeros((size, len(expansion.inputs), expansion.basis.size))
+        for position, node in enumerate(expansion.inputs):
+            block[node, position] = torch.as_tensor(row).to(block)
+        blocks.append(block.flatten(1))
+    new = Layer(last.expansions, size, squash=last.squash)
+    layers = [*network.layers[:-1], new, replace(last, squash=None)]
+    return Network(layers, [*matrices[:-1], torch.cat(blocks, dim=1), matrices[-1]], network.title)
+
+
+def _identity(basis: Basis) -> np.ndarray | None:
+    """Coefficients of z, (size,); None where the basis does not hold it."""
+    if isinstance(basis, Joined):
+        first = _identity(basis.first)
+        return None if first is None else np.concatenate([first, np.zeros(basis.second.size)])
+    if isinstance(basis, BSpline):  # z has its Greville abscissae for coefficients
+        knots = basis.knots()
+        return np.array([knots[j + 1 : j + basis.degree + 1].mean() for j in range(basis.size)])
+    return np.eye(basis.size)[1] if isinstance(basis, Chebyshev) else None
+
+
+def with_breaks(network: Network, breaks: Sequence[np.ndarray | None]) -> Network:
+    """The same function with more knots in the first layer, other ones for each input.
+
+    Args:
+        network: with B-splines in its first layer.
+        breaks: new breakpoints on [−1, 1] of each input, the old ones among them; None leaves an input as it is.
+    """
+    first = network.layers[0]
+    expansions, blocks = [], []
+    for expansion in first.expansions:
+        for i in expansion.inputs:
+            wanted, old = breaks[i], expansion.basis
+            finer = old
+            if wanted is not None and isinstance(old, BSpline):
+                finer = BSpline(old.degree, tuple(np.asarray(wanted, dtype=float).tolist()))
+            expansions.append(Expansion((i,), finer))
+            blocks.append(torch.as_tensor(np.eye(old.size) if finer is old else old.embedding(finer)))
+    if first.bias:
+        blocks.append(torch.ones(1, 1, dtype=torch.float64))
+    matrix = network.coefficients[0].detach()
+    grown = matrix @ torch.block_diag(*blocks).to(matrix).T
+    layers = (replace(first, expansions=tuple(expansions)), *network.layers[1:])
+    return Network(layers, [grown, *(c.detach() for c in network.coefficients[1:])], network.title)

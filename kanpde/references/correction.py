@@ -142,6 +142,15 @@ class DefectSolver:
         if self.problem.parameters:
             raise ProblemError(f"{name} has unknown scalars; give them values to estimate the error.")
 
+    @property
+    def hint(self) -> list[int] | None:
+        """The grid with which the next search begins, None for the smallest."""
+        return None if self._start is None else list(self._start)
+
+    def take_up(self, hint: Sequence[int]) -> None:
+        """Begins the next search where another run would."""
+        self._start = tuple(int(n) for n in hint)
+
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """Independent points of the equations and conditions."""

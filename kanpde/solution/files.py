@@ -13,9 +13,6 @@ import torch
 from kanpde import store
 from kanpde.errors import ProblemError, StoreError
 from kanpde.estimate import Estimator, TrainedField, relative_l2
-from kanpde.expression import from_tree, to_tree, with_code
-from kanpde.features import Clustering
-from kanpde.field import Ansatz, SymbolicField
 from kanpde.network import ModuleNetwork, Network, Trainable, network_from_spec, network_spec
 from kanpde.problem import Problem, problem_from_tree, problem_to_tree
 from kanpde.provenance import provenance
@@ -23,6 +20,8 @@ from kanpde.record import SAFETY, Record
 from kanpde.references import GridFunction
 from kanpde.references.correction import Correction
 from kanpde.references.storage import grid_facts, grid_of
+from kanpde.snapshot import Snapshot
+from kanpde.solution.resuming import ansatz_from_tree, ansatz_tree, snapshot_from_tree, snapshot_tree
 from kanpde.solution.solution import Solution
 from kanpde.solution.units import ScaledField, scales_from_tree, scales_tree
 from kanpde.solution.windows import WindowedField
@@ -57,7 +56,7 @@ def _record(run: Run, progress: Progress, correction: Correction | None) -> Reco
         coordinates=tuple(str(s) for s in problem.coordinates),
         network=network_spec(network) if isinstance(network, Network) else {"title": network.title, "module": True},
         theta=network.theta.cpu().numpy(),
-        field=_ansatz_tree(run.ansatz) | sizes | {"kept": _kept(run)},
+        field=ansatz_tree(run.ansatz) | sizes | {"kept": _kept(run)},
         history=progress.history,
         status=progress.status,
         converged=run.converged,
@@ -124,8 +123,9 @@ def _windowed(record: Record, problem: Problem) -> WindowedField:
     for window in record.network["windows"]:
         theta = torch.as_tensor(record.theta[start : start + window["parameters"]])
         start += window["parameters"]
-        own = dataclasses.replace(record, field=window["field"])
-        fields.append(TrainedField(network_from_spec(window["network"], theta), _ansatz(own, problem)))
+        fields.append(
+            TrainedField(network_from_spec(window["network"], theta), ansatz_from_tree(window["field"], problem))
+        )
     return WindowedField(tuple(fields), tuple(record.network["edges"]), len(problem.domain.space))
 
 
@@ -141,14 +141,6 @@ def _kept(run: Run) -> list[int]:
     conditions = run.problem.conditions
     periodic = {k for k, condition in enumerate(conditions) if condition.kind == "periodic"}
     return [len(periodic | set(run.ansatz.imposed)), len(conditions)]
-
-
-def _ansatz_tree(ansatz: Ansatz) -> dict[str, Any]:
-    features = () if ansatz.features is None else ansatz.features.expressions
-    trees = {"lift": ansatz.lift.expressions, "factor": ansatz.factor.expressions, "features": features}
-    steep = [[c.axis, list(c.centres), list(c.widths), c.period] for c in ansatz.clusterings]
-    expressions = {k: [to_tree(e) for e in v] for k, v in trees.items()}
-    return expressions | {"imposed": list(ansatz.imposed), "clusterings": steep}
 
 
 def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Module | None = None) -> Solution:
@@ -180,7 +172,7 @@ def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Mod
         sizes = scales_from_tree(record.field["scales"]) if "scales" in record.field else None
         found = record.identified if sizes is None else sizes.parameters_in(record.identified)
         trained.scalars = tuple(found[p.name] for p in own.parameters)
-        inner = TrainedField(trained, _ansatz(record, own))
+        inner = TrainedField(trained, ansatz_from_tree(record.field, own))
         field = inner if sizes is None else ScaledField(inner, sizes)
         return Solution(_rejudged(record, field, own), field, own, _correction(stored))
     except (ProblemError, LookupError, TypeError, ValueError, RuntimeError) as error:
@@ -209,19 +201,6 @@ def _module(record: Record, module: torch.nn.Module | None, path: str | Path) ->
     return wrapped
 
 
-def _ansatz(record: Record, problem: Problem) -> Ansatz:
-    trees = {k: record.field.get(k, []) for k in ("lift", "factor", "features")}
-    own = [o.expression for o in (*problem.operators, *(c.operator for c in problem.conditions if c.operator))]
-    read = {k: tuple(with_code(from_tree(t), own) for t in v) for k, v in trees.items()}
-    fields = {k: SymbolicField(problem.coordinates, v) for k, v in read.items()}
-    imposed = tuple(int(k) for k in record.field["imposed"])
-    features = fields["features"] if trees["features"] else None
-    steep = tuple(
-        Clustering(int(k), tuple(c), tuple(w), period) for k, c, w, period in record.field.get("clusterings", [])
-    )
-    return Ansatz(fields["lift"], fields["factor"], imposed, features, steep)
-
-
 def _correction(stored: store.Stored) -> GridFunction | None:
     record = stored.record
     if record.correction is None:
@@ -231,9 +210,13 @@ def _correction(stored: store.Stored) -> GridFunction | None:
     return GridFunction(grid, stored.arrays["correction"], names, record.coordinates)
 
 
-def saved(solution: Solution, path: str | Path, **changes: Any) -> Path:
-    """Writes a solution without the tables of its figures: quick, for checkpoints."""
-    return store.save(path, dataclasses.replace(solution.record, **changes), None, solution.arrays)
+def saved(solution: Solution, path: str | Path, left: Snapshot | None = None, **changes: Any) -> Path:
+    """Writes a solution without the tables of its figures, and the run that it came from: a checkpoint."""
+    record, arrays = dataclasses.replace(solution.record, **changes), dict(solution.arrays)
+    if left is not None:
+        tree = snapshot_tree(left, arrays)
+        record = dataclasses.replace(record, points={**record.points, "run": tree})
+    return store.save(path, record, None, arrays)
 
 
 def progress_of(solution: Solution) -> Progress:
@@ -247,3 +230,24 @@ def progress_of(solution: Solution) -> Progress:
         record.seconds,
         record.history,
     )
+
+
+def snapshot_of(path: str | Path, solution: Solution, problem: Problem) -> Snapshot | None:
+    """The run that a checkpoint holds, None where it holds a solution alone.
+
+    Args:
+        path: the checkpoint.
+        solution: what `load` made of it.
+        problem: what the run solves: the user's problem, or that in units of its sizes.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    stored = store.load(path)
+    tree = stored.record.points.get("run")
+    if tree is None:
+        return None
+    try:
+        return snapshot_from_tree(tree, stored.arrays, solution, problem)
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise StoreError(f"{path} is damaged: {error}") from error

@@ -7,11 +7,13 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from kanpde.continuation import factors_for, path_to
 from kanpde.eigen import has_eigenvalue, inverse_iteration
 from kanpde.errors import ProblemError, ProblemWarning
 from kanpde.features import features_of
@@ -19,19 +21,24 @@ from kanpde.field import Ansatz
 from kanpde.files import check_writable
 from kanpde.lifting import impose
 from kanpde.network import Network, Trainable, restarted
-from kanpde.plan import Ladder, Stage, check_weights, default_network, fitted
+from kanpde.plan import check_weights, default_network, fitted
 from kanpde.problem import Problem
+from kanpde.record import UNFINISHED
 from kanpde.references.resonance import resonance
 from kanpde.residuals import MEMORY
 from kanpde.scaling import needs_scaling, scaled, scales_of
-from kanpde.solution.files import joined, load, progress_of, saved, solution_of
+from kanpde.snapshot import Snapshot
+from kanpde.solution.files import joined, load, progress_of, saved, snapshot_of, solution_of
 from kanpde.solution.solution import Solution
 from kanpde.solution.units import Units
 from kanpde.solution.windows import can_march, edges_of, window_problem, windows_for
+from kanpde.stages import LARGEST_NETWORK, Ladder, Pinned, Stage
 from kanpde.start import CoarseStart
 from kanpde.training import Progress, Row, Run, Wishes
 
 EVERY = 10  # iterations between two lines of `progress=True`
+LED_RTOL = 1e-2  # to which the easier problems of a continuation are solved
+LED_LARGEST = 800  # parameters that they may take
 
 
 def solve(
@@ -52,6 +59,8 @@ def solve(
     callback: Callable[[Row], None] | None = None,
     memory: int = MEMORY,
     windows: int | None = None,
+    continuation: bool | Sequence[float] | Sequence[Problem] | None = None,
+    pinned: Pinned | None = None,
 ) -> Solution:
     """Solves a problem to a relative L2 accuracy, or says why it could not.
 
@@ -63,8 +72,8 @@ def solve(
         seed: of everything random. The same seed gives the same result.
         max_seconds: stop after this wall time with what was reached; a resumed run gets it anew.
         progress: print a line now and then.
-        checkpoint: file that keeps the state between stages, and the solution in the end.
-        resume: go on from `checkpoint` if it exists; a finished run is returned as it is.
+        checkpoint: file that keeps the run while it goes on, and the solution in the end.
+        resume: go on from `checkpoint` if it exists, bit by bit; a finished run is returned as it is.
         initial_guess: a solution of a similar problem whose network is the start.
         exact_conditions: True or False to impose conditions exactly or by soft rows; None lets the problem decide.
         device: "cpu" or a CUDA device.
@@ -72,6 +81,10 @@ def solve(
         callback: called once an iteration with a dictionary of plain values.
         memory: bytes for the Jacobian and its tables; a larger system is accumulated in blocks, never kept whole.
         windows: of time, solved one after the other; by default as many as a coarse solution asks for, mostly one.
+        continuation: lead the problem from easy to hard: True by factors on the derivatives of highest order that the
+            operator suggests, or such factors from large to small, or problems. None does so for transport-dominated
+            problems that have no coarse solution to start from.
+        pinned: choices made in the driver's place: `Pinned(basis=..., depth=..., ...)`.
 
     Returns:
         The solution, converged or not; `status` says which and why. Ctrl-C keeps what was reached.
@@ -86,75 +99,184 @@ def solve(
     earlier = _earlier(problem, checkpoint, resume, network)
     if earlier is not None and (answer := earlier.record.answer(rtol)) is not None:
         return dataclasses.replace(earlier, record=answer)
-    count = windows or _windows(problem, network, stages, initial_guess, seed)
+    order = Order(
+        problem,
+        rtol,
+        network=network,
+        stages=stages,
+        seed=seed,
+        max_seconds=max_seconds,
+        progress=progress,
+        checkpoint=checkpoint,
+        resume=resume,
+        guess=initial_guess,
+        exact=exact_conditions,
+        device=device,
+        weights=weights,
+        callback=callback,
+        memory=memory,
+        pinned=pinned or Pinned(),
+    )
+    count = windows or _windows(order)
     if count > 1:
-        done = _marched(
+        return _marched(order, count)
+    path = () if earlier is not None else _path(order, continuation)
+    return _led(order, path, started) if path else _trained(order, earlier, started)
+
+
+@dataclass(frozen=True)
+class Order:
+    """The arguments of `solve`, in one piece."""
+
+    problem: Problem
+    rtol: float
+    network: torch.nn.Module | None
+    stages: Sequence[Stage] | None
+    seed: int
+    max_seconds: float | None
+    progress: bool
+    checkpoint: str | Path | None
+    resume: bool
+    guess: Solution | None
+    exact: bool | None
+    device: str | torch.device | None
+    weights: Sequence[float] | None
+    callback: Callable[[Row], None] | None
+    memory: int
+    pinned: Pinned
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the user decided what a run starts from."""
+        return self.network is not None or self.stages is not None or self.guess is not None
+
+    def part(self, name: str) -> Path | None:
+        """The file of a part of the run, beside that of the whole."""
+        return None if self.checkpoint is None else Path(self.checkpoint).with_suffix(f".{name}.h5")
+
+    def solved(self, problem: Problem, rtol: float, name: str, left: float | None, **changes: Any) -> Solution:
+        """A part of the run, solved by itself and kept in a file of its own until the whole is done."""
+        options = {
+            "network": self.network,
+            "stages": self.stages,
+            "exact_conditions": self.exact,
+            "device": self.device,
+            "callback": self.callback,
+            "memory": self.memory,
+            "pinned": self.pinned,
+        } | changes
+        return solve(
             problem,
-            count,
             rtol,
-            seed=seed,
-            max_seconds=max_seconds,
-            progress=progress,
-            memory=memory,
-            exact_conditions=exact_conditions,
-            device=device,
-            callback=callback,
-            network=network,
-            stages=stages,
+            seed=self.seed,
+            max_seconds=left,
+            progress=self.progress,
+            checkpoint=self.part(name),
+            resume=self.resume and self.checkpoint is not None,
+            windows=1,
+            continuation=False,
+            **options,
         )
-        if checkpoint is not None:
-            saved(done, checkpoint)
-        return done
+
+
+def _trained(order: Order, earlier: Solution | None, started: float) -> Solution:
+    """One run of the driver."""
+    problem, checkpoint = order.problem, order.checkpoint
     warn_of_resonance(problem)
     units = _units(problem)
     problem = problem if units is None else scaled(problem, units.scales)
-    ansatz = _ansatz(problem, exact_conditions, network) if earlier is None else earlier.field.ansatz
-    candidates = _candidates(problem, ansatz, network, earlier or initial_guess, seed, device)
-    start = Progress(candidates[0]) if earlier is None else _continued(earlier, candidates[0])
-    if has_eigenvalue(problem) and earlier is None and initial_guess is None and isinstance(candidates[0], Network):
-        candidates = [inverse_iteration(problem, ansatz, candidates[0], seed)]
-    chosen = tuple(stages) if stages is not None else Ladder()
-    wishes = Wishes(rtol, seed, max_seconds, weights, memory=memory)
-    run = Run(problem, ansatz, chosen, wishes, start, _announcer(progress, callback), started=started)
+    left = None if earlier is None or checkpoint is None else snapshot_of(checkpoint, earlier, problem)
+    guess = earlier or order.guess
+    ansatz = _ansatz(problem, order) if earlier is None else earlier.field.ansatz
+    candidates = _candidates(problem, ansatz, order, guess)
+    start = Progress(candidates[0]) if earlier is None else _continued(earlier, candidates[0], left)
+    if has_eigenvalue(problem) and guess is None and isinstance(candidates[0], Network):
+        candidates = [inverse_iteration(problem, ansatz, candidates[0], order.seed)]
+    pins = order.pinned
+    chosen = Ladder(pins.largest or LARGEST_NETWORK) if order.stages is None else tuple(order.stages)
+    wishes = Wishes(order.rtol, order.seed, order.max_seconds, order.weights, memory=order.memory, pinned=pins)
+    rescue = CoarseStart(problem, ansatz, order.seed) if not order.chosen and pins == Pinned() else None
+    announce = _announcer(order.progress, order.callback)
+    run = Run(problem, ansatz, chosen, wishes, start, announce, rescue=rescue, started=started, snapshot=left)
     run.units = units
-    if network is None and stages is None and earlier is None and initial_guess is None:
-        run.rescue = CoarseStart(problem, ansatz, seed)
     if checkpoint is not None:
         check_writable(checkpoint)
         run.checkpoint = lambda state: _keep(checkpoint, run, state)
     solution = solution_of(run, run.go(candidates))
     if checkpoint is not None:
-        saved(solution, checkpoint)
+        saved(solution, checkpoint, run.left)
     return solution
 
 
-def _windows(problem: Problem, network: Any, stages: Sequence[Stage] | None, guess: Solution | None, seed: int) -> int:
+def _led(order: Order, path: Sequence[Problem], started: float) -> Solution:
+    """The problems of a continuation one after the other, each from the solution of the one before."""
+    guess, rows = order.guess, 0
+    for k, step in enumerate(path):
+        left = None if order.max_seconds is None else order.max_seconds - (time.perf_counter() - started)
+        if left is not None and left <= 0:
+            break
+        share = None if left is None else left / (len(path) - k + 1)
+        small = dataclasses.replace(order.pinned, largest=min(LED_LARGEST, order.pinned.largest or LED_LARGEST))
+        guess = order.solved(
+            step, max(order.rtol, LED_RTOL), f"step{k}", share, initial_guess=guess, pinned=small, stages=None
+        )
+        rows += guess.iterations
+    final = _trained(dataclasses.replace(order, guess=guess, network=None), None, started)
+    for k in range(len(path)):
+        if (file := order.part(f"step{k}")) is not None:
+            file.unlink(missing_ok=True)
+    return final
+
+
+def _path(order: Order, wanted: bool | Sequence[float] | Sequence[Problem] | None) -> tuple[Problem, ...]:
+    """The easier problems on the way; by default for what is dominated by transport and has no coarse solution."""
+    if wanted is not None:
+        return path_to(order.problem, wanted)
+    if order.chosen or has_eigenvalue(order.problem) or not factors_for(order.problem):
+        return ()
+    known = CoarseStart(order.problem, impose(order.problem, exact=False), order.seed).coarse is not None
+    return () if known else path_to(order.problem, True)
+
+
+def _windows(order: Order) -> int:
     """How many windows of time a nonlinear evolution takes; one where the user chose the network."""
-    chosen = network is not None or stages is not None or guess is not None
-    if chosen or problem.is_linear or not problem.domain.is_box or not can_march(problem):
+    problem = order.problem
+    if order.chosen or problem.is_linear or not problem.domain.is_box or not can_march(problem):
         return 1
-    coarse = CoarseStart(problem, impose(problem, exact=False), seed).coarse
+    coarse = CoarseStart(problem, impose(problem, exact=False), order.seed).coarse
     return 1 if coarse is None else windows_for(problem, coarse)
 
 
-def _marched(problem: Problem, count: int, rtol: float, **options: Any) -> Solution:
+def _marched(order: Order, count: int) -> Solution:
     """Window after window, each to half the tolerance, within what is left of the time.
+
+    Every window is kept in a file beside the checkpoint until all are done, so that a resumed run repeats none.
 
     Raises:
         ProblemError: a problem that cannot be cut.
     """
+    problem = order.problem
     if not can_march(problem):
         raise ProblemError(
             f"{problem.name} cannot be solved in windows: that takes Time, Initial conditions and real unknowns; "
             "leave windows out"
         )
     found: list[Solution] = []
-    edges, limit, begun = edges_of(problem, count), options.pop("max_seconds"), time.perf_counter()
+    edges, limit, begun = edges_of(problem, count), order.max_seconds, time.perf_counter()
     for k in range(count):
         left = None if limit is None else max(1.0, (limit - (time.perf_counter() - begun)) / (count - k))
         own = window_problem(problem, edges[k], edges[k + 1], found[-1].field if found else None)
-        found.append(solve(own, rtol / 2, max_seconds=left, windows=1, **options))
-    return joined(problem, found, edges, rtol)
+        found.append(order.solved(own, order.rtol / 2, f"window{k}", left))
+        if found[-1].status == "interrupted":
+            break
+    done = joined(problem, found, edges[: len(found) + 1], order.rtol)
+    if order.checkpoint is not None and done.status not in UNFINISHED:
+        saved(done, order.checkpoint)
+        for k in range(count):
+            file = order.part(f"window{k}")
+            assert file is not None
+            file.unlink(missing_ok=True)
+    return done
 
 
 def _units(problem: Problem) -> Units | None:
@@ -173,10 +295,16 @@ def warn_of_resonance(problem: Problem) -> None:
         warnings.warn(f"{problem.name}: {found.message}", ProblemWarning, stacklevel=3)
 
 
-def _ansatz(problem: Problem, exact: bool | None, network: torch.nn.Module | None) -> Ansatz:
-    """Exact conditions; a network of the user's is a function of the coordinates, ours of what the shape asks for."""
-    ansatz = impose(problem, exact)
-    return ansatz if network is not None else dataclasses.replace(ansatz, features=features_of(problem))
+def _ansatz(problem: Problem, order: Order) -> Ansatz:
+    """Exact conditions; a network of the user's is a function of the coordinates, ours of what the shape asks for.
+
+    A guess brings its own inputs: its network is a function of them.
+    """
+    ansatz = impose(problem, order.exact)
+    if order.guess is not None:
+        own = order.guess.field.ansatz
+        return dataclasses.replace(ansatz, features=own.features, clusterings=own.clusterings)
+    return ansatz if order.network is not None else dataclasses.replace(ansatz, features=features_of(problem))
 
 
 def _check(problem: Problem, rtol: float, seed: int, max_seconds: float | None) -> None:
@@ -207,25 +335,22 @@ def _earlier(
     return load(checkpoint, problem, own)
 
 
-def _candidates(
-    problem: Problem,
-    ansatz: Ansatz,
-    network: torch.nn.Module | None,
-    guess: Solution | None,
-    seed: int,
-    device: str | torch.device | None,
-) -> list[Trainable]:
+def _candidates(problem: Problem, ansatz: Ansatz, order: Order, guess: Solution | None) -> list[Trainable]:
     """The networks that compete at the coarse level: one where there is a guess, else several starts."""
+    seed = order.seed
     if guess is not None:
-        return [_on(device, fitted(_module(guess.network), problem, ansatz.features, ansatz.clusterings))]
-    chosen = network if network is not None else default_network(problem, seed, ansatz.features)
+        return [_on(order.device, fitted(_module(guess.network), problem, ansatz.features, ansatz.clusterings))]
+    chosen = order.network
+    if chosen is None:
+        chosen = default_network(problem, seed, ansatz.features, order.pinned)
     first = fitted(chosen, problem, ansatz.features)
     if not isinstance(first, Network) or len(first.layers) == 1:
-        return [_on(device, first)]
-    others = [restarted(first, seed + 100_003 * k) for k in range(1, Wishes.candidates)]
+        return [_on(order.device, first)]
+    count = order.pinned.candidates or Wishes.candidates
+    others = [restarted(first, seed + 100_003 * k) for k in range(1, count)]
     for other in others:
         other.scalars = first.scalars
-    return [_on(device, n) for n in (first, *others)]
+    return [_on(order.device, n) for n in (first, *others)]
 
 
 def _module(network: Any) -> torch.nn.Module:
@@ -236,7 +361,10 @@ def _on(device: str | torch.device | None, network: Any) -> Any:
     return network if device is None else network.to(device)
 
 
-def _continued(earlier: Solution, network: Trainable) -> Progress:
+def _continued(earlier: Solution, network: Trainable, left: Snapshot | None) -> Progress:
+    """Where a resumed run begins: between two iterations where the file tells, else with the network it holds."""
+    if left is not None:
+        return dataclasses.replace(left.progress, seconds=earlier.seconds, status="running")
     return dataclasses.replace(progress_of(earlier), network=network)
 
 
@@ -254,5 +382,5 @@ def _announcer(progress: bool, callback: Callable[[Row], None] | None) -> Callab
 
 
 def _keep(path: str | Path, run: Run, progress: Progress) -> None:
-    """Writes a state between stages, for a later process to go on from."""
-    saved(solution_of(run, progress), path, status="running")
+    """Writes a state of a run, for a later process to go on from."""
+    saved(solution_of(run, progress), path, run.left, status="running")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -90,6 +91,11 @@ class _Attempt:
     reason: str
 
 
+def _space(degrees: Sequence[int], powers: int) -> Space:
+    """A space from plain values."""
+    return Space(tuple(int(n) for n in degrees), int(powers))
+
+
 @dataclass(eq=False)
 class FrameDefectSolver:
     """Estimates the error of any number of fields for one problem; factorisations are kept between calls.
@@ -109,6 +115,21 @@ class FrameDefectSolver:
 
     def __post_init__(self) -> None:
         ladder(self.problem, self.largest)
+
+    @property
+    def hint(self) -> dict[str, Any]:
+        """Where the next search begins, and the sizes by which the frames that are kept scale their columns."""
+        start = None if self._start is None else [list(self._start.degrees), self._start.powers]
+        kept = [[list(s.degrees), s.powers, level.collocation.sizes.tolist()] for s, level in self._levels.items()]
+        return {"start": start, "sizes": kept}
+
+    def take_up(self, hint: dict[str, Any]) -> None:
+        """Begins the next search where another run would, with its frames."""
+        if hint["start"] is not None:
+            self._start = _space(*hint["start"])
+        for degrees, powers, sizes in hint["sizes"]:
+            space = _space(degrees, powers)
+            self._levels[space] = _Level(Collocation(self.problem, space, np.array(sizes)))
 
     @cached_property
     def measure(self) -> Cloud:
