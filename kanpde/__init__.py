@@ -8,10 +8,13 @@ The map, from the ground up; each line imports only from those above it.
     problem, network, field     equations, materials, conditions, checks; KAN and MLP; g + b N, which keeps conditions
     collocation, references     points and weights; grids, finite elements, frames, integrators; corrections of fields
     corners, scaling            data that disagree at corners; problems in physical units made dimensionless
+    oscillation, continuation   how much data oscillate; easier problems on the way to a hard one
     walls, features             exact conditions on shapes; what a network is a function of
     residuals, lowering         residual vectors and their Jacobians
+    stages, snapshot            stages and the ladder that chooses them; a run between two iterations
     lifting, estimate, plan     exact conditions; the error of a field; what a solve begins with
     start, eigen, identification  starts from coarse solutions and inverse iteration; standard errors
+    enlarging, judge, diagnosis  larger networks; estimates and the best network; why a run ended
     training                    the stages of a run
     record, store, hdf5         what a solve leaves, in plain values; one file for it
     tables, plots, export       figures; meshes for ParaView
