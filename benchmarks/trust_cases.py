@@ -55,7 +55,7 @@ from benchmarks.manufactured import (
     y,
     z,
 )
-from kanpde.domain import Region
+from kanpde.domain import Domain, Region
 
 # ---- domains
 
@@ -100,6 +100,11 @@ around_wave = [value(wide.lower(x)), flux(wide.upper(x)), start(), start(1)]
 def mostly_given(part: Callable[[Region], Part], region: Region) -> list[Part]:
     """A condition on a part of the boundary; on the rest of it the value is given."""
     return [part(region), value(region.domain.boundary - region)]
+
+
+def along(domain: Domain) -> list[Part]:
+    """Periodic in x, and given on the other sides."""
+    return [ring(x), value(domain.boundary - domain.lower(x) - domain.upper(x))]
 
 
 ORDINARY = (
@@ -149,7 +154,7 @@ BOXES = (
     Instance("square_vortex", "convection", square, convection(0.2, -y, x), exp(-2 * r2) + x, given),
     Instance("unit_layer", "convection", unit, convection(0.05, 1, 0), layer * sin(pi * y) + cos(x + y), given),
     Instance("strip_mixed", "reaction", strip, reaction(1 + y), exp(-x / 2) * cos(2 * y), around_strip),
-    Instance("channel_reaction", "reaction", channel, reaction(1), exp(sin(x)) * (1 + y**2), [ring(x), value()]),
+    Instance("channel_reaction", "reaction", channel, reaction(1), exp(sin(x)) * (1 + y**2), along(channel)),
     Instance("torus_reaction", "reaction", torus, reaction(2), exp(cos(x) + sin(2 * y) / 2), [ring(x), ring(y)]),
     Instance("square_cubic", "nonlinear", square, cubic, 2 * cos(2 * x + y) * exp(-(y**2)), given),
     Instance(
@@ -201,7 +206,7 @@ EVOLUTIONS = (
     Instance("exchange", "system", rod, exchange, (sin(2 * x) * exp(-t), cos(pi * x) * cos(t)), evolving),
     Instance("plate_heat", "heat", plate, heat(0.2), exp(-t) * sin(pi * x) * sin(pi * y) + x * y * t, evolving),
     Instance("plate_wave", "wave", plate, swing(1), sin(pi * x) * sin(pi * y) * cos(4 * t) + x * t, swinging),
-    Instance("belt_drift", "convection", belt, drift(0.2), exp(sin(x - t)) * cos(y), [ring(x), *evolving]),
+    Instance("belt_drift", "convection", belt, drift(0.2), exp(sin(x - t)) * cos(y), [*along(belt), start()]),
     Instance("coin_heat", "heat", coin, heat(0.25), exp(-t) * cos(2 * x + y), evolving),
 )
 
@@ -214,7 +219,7 @@ SOLIDS = (
     Instance("cube_helmholtz", "Helmholtz", cube, waves(12), cos(2 * x + y) * exp(z), given),
     Instance("cube_cubic", "nonlinear", cube, cubic, 1 + sin(2 * x * y) * z, given),
     Instance("cube_gaussian", "Poisson", cube, poisson, exp(-5 * ((x - 0.4) ** 2 + (y - 0.5) ** 2 + z**2)), given),
-    Instance("duct_reaction", "reaction", duct, reaction(1), exp(cos(x)) * (y + z**2), [ring(x), value()]),
+    Instance("duct_reaction", "reaction", duct, reaction(1), exp(cos(x)) * (y + z**2), along(duct)),
     Instance("ball_oblique", "Poisson", ball, poisson, exp(x + y / 2) * cos(2 * z), given),
 )
 
