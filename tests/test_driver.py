@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 
 import kanpde as kp
+from kanpde import judge as judgement
 from kanpde import training
-from kanpde.estimate import TrainedField
+from kanpde.estimate import Estimator, TrainedField
 from kanpde.field import Ansatz
 from kanpde.identification import Uncertainty
 from kanpde.lifting import impose
 from kanpde.network import Trainable
-from kanpde.plan import Ladder, fitted
+from kanpde.plan import fitted
 from kanpde.problem import Problem
 from kanpde.references import DefectEstimate
-from kanpde.training import MOST_POINTS, Estimator, Progress, Run, Wishes
+from kanpde.stages import Ladder
+from kanpde.training import MOST_POINTS, Progress, Run, Wishes
 
 
-class Judge(Estimator):
+class Prompted(Estimator):
     """An estimator that gives its true verdicts, except where the test has another one."""
 
     verdicts: Sequence[float | None] = ()
@@ -30,31 +32,31 @@ class Judge(Estimator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        Judge.seen = []
+        Prompted.seen = []
 
     def __call__(self, field: TrainedField) -> DefectEstimate | None:
         estimate = super().__call__(field)
         assert estimate is not None
-        k = len(Judge.seen)
-        Judge.seen.append(field.network.theta.numpy().copy())
-        if k >= len(Judge.verdicts):
+        k = len(Prompted.seen)
+        Prompted.seen.append(field.network.theta.numpy().copy())
+        if k >= len(Prompted.verdicts):
             return estimate
-        verdict = Judge.verdicts[k]
+        verdict = Prompted.verdicts[k]
         if verdict is None:
             return dataclasses.replace(estimate, trusted=False, reason="as the test wishes")
         return dataclasses.replace(estimate, trusted=True, relative=verdict)
 
 
 @pytest.fixture
-def judge(monkeypatch: pytest.MonkeyPatch) -> type[Judge]:
-    monkeypatch.setattr(training, "Estimator", Judge)
-    monkeypatch.setattr(Judge, "verdicts", ())
-    return Judge
+def judge(monkeypatch: pytest.MonkeyPatch) -> type[Prompted]:
+    monkeypatch.setattr(judgement, "Estimator", Prompted)
+    monkeypatch.setattr(Prompted, "verdicts", ())
+    return Prompted
 
 
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Estimates come at the end of stages only."""
-    monkeypatch.setattr(training, "CHECK", 10**9)
+    monkeypatch.setattr(judgement, "CHECK", 10**9)
 
 
 def until(stage: int) -> Callable[[dict[str, Any]], None]:
@@ -67,7 +69,7 @@ def until(stage: int) -> Callable[[dict[str, Any]], None]:
     return stop
 
 
-def test_the_best_trusted_network_is_returned(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_trusted_network_is_returned(judge: type[Prompted], monkeypatch: pytest.MonkeyPatch) -> None:
     short(monkeypatch)
     judge.verdicts = [1e-3, 1e-4, 5e-4]
     stages = [kp.Stage(iterations=3), kp.Stage(iterations=3), kp.Stage(iterations=3)]
@@ -78,7 +80,7 @@ def test_the_best_trusted_network_is_returned(judge: type[Judge], monkeypatch: p
 
 
 def test_an_untrusted_end_does_not_hide_an_earlier_estimate(
-    judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+    judge: type[Prompted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short(monkeypatch)
     judge.verdicts = [1e-3, None]
@@ -88,7 +90,7 @@ def test_an_untrusted_end_does_not_hide_an_earlier_estimate(
 
 
 def test_another_start_where_the_first_stage_cannot_be_trusted(
-    judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+    judge: type[Prompted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short(monkeypatch)
     judge.verdicts = [None]
@@ -101,7 +103,7 @@ def test_another_start_where_the_first_stage_cannot_be_trusted(
 
 
 def test_all_starts_in_doubt_leave_the_one_with_the_smallest_loss(
-    judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+    judge: type[Prompted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short(monkeypatch)
     judge.verdicts = [None, None, None]
@@ -115,7 +117,7 @@ def test_all_starts_in_doubt_leave_the_one_with_the_smallest_loss(
     assert first["loss"] <= 2.0 * min(ends)
 
 
-def test_a_setback_is_given_up_with_more_points(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setback_is_given_up_with_more_points(judge: type[Prompted], monkeypatch: pytest.MonkeyPatch) -> None:
     short(monkeypatch)
     judge.verdicts = [1e-4, 1e-2]
     solution = kp.solve(cases.load("poisson"), 1e-8, max_seconds=60, callback=until(2))
@@ -173,8 +175,8 @@ def test_a_start_that_is_wanted_comes_before_random_ones() -> None:
 def test_a_start_that_is_not_wanted_waits_until_random_ones_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     rescue, _ = rescued(False, (kp.Stage(iterations=2),))
     assert rescue.calls == 0
-    monkeypatch.setattr(training, "PROMISING", 0.0)
-    monkeypatch.setattr(Ladder, "following", lambda self, network, residuals, widened: FIRST[len(residuals)])  # noqa: ARG005
+    monkeypatch.setattr(judgement, "PROMISING", 0.0)
+    monkeypatch.setattr(Ladder, "following", lambda self, network, ends: FIRST[len(ends)])  # noqa: ARG005
     rescue, progress = rescued(False, Ladder())
     assert rescue.calls == 1
     assert len({row["parameters"] for row in progress.history}) == 2
@@ -184,13 +186,13 @@ FIRST = (kp.Stage(iterations=2), kp.Stage(iterations=2), None)
 
 
 def test_a_dear_estimate_that_gave_nothing_is_not_repeated_at_once(
-    judge: type[Judge], monkeypatch: pytest.MonkeyPatch
+    judge: type[Prompted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The residual must fall tenfold before the next; a quick one is repeated."""
-    monkeypatch.setattr(training, "CHECK", 2)
+    monkeypatch.setattr(judgement, "CHECK", 2)
     counts = []
-    for dear in (1e9, -1.0):
-        monkeypatch.setattr(training, "DEAR", dear)
+    for dear in (10**9, 0):
+        monkeypatch.setattr(judgement, "DEAR", dear)
         judge.verdicts = [None] * 100
         network = kp.KAN([2, (2, 2), 1], "chebyshev", degree=4)
         stages = [kp.Stage(iterations=8, points=200)]
@@ -199,11 +201,11 @@ def test_a_dear_estimate_that_gave_nothing_is_not_repeated_at_once(
     assert counts[1] < counts[0]
 
 
-def test_noise_limits_what_an_estimate_promises(judge: type[Judge], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_noise_limits_what_an_estimate_promises(judge: type[Prompted], monkeypatch: pytest.MonkeyPatch) -> None:
     """The estimate and the noise add up as independent errors; a run that noise limits ends."""
     short(monkeypatch)
     judge.verdicts = [3e-3]
-    monkeypatch.setattr(training, "uncertainty", lambda *_: Uncertainty({}, 4e-3))
+    monkeypatch.setattr(judgement, "uncertainty", lambda *_: Uncertainty({}, 4e-3))
     stages = [kp.Stage(iterations=2)] * 3
     solution = kp.solve(cases.load("poisson"), 1e-9, stages=stages[:1])
     assert solution.error_estimate == pytest.approx(5e-3, rel=1e-12)

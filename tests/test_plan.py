@@ -1,4 +1,4 @@
-"""What a solve starts from: default networks, the ladder of stages, blocks of the residual and their balance."""
+"""What a solve starts from: default networks, blocks of the residual and their balance."""
 
 import dataclasses
 
@@ -12,14 +12,11 @@ from cases import load as problem_file
 import kanpde as kp
 from kanpde.errors import ProblemError
 from kanpde.lifting import impose
-from kanpde.network import Network, widened
+from kanpde.network import Network
 from kanpde.plan import (
     INSTANTS,
-    LADDER,
-    LINE_LADDER,
     OBSERVED,
     UNSTATED,
-    Ladder,
     assemble,
     balanced,
     blocks,
@@ -74,49 +71,8 @@ def test_edges_must_be_smooth_enough(degree: int, name: str, least: int) -> None
     fitted(kp.KAN([d, 3, 1], degree=least), problem)
 
 
-@pytest.mark.parametrize("words", [{"optimizer": "sgd"}, {"sampling": "halton"}, {"iterations": 0}, {"points": 0}])
-def test_stages_check_their_words(words: dict[str, object]) -> None:
-    with pytest.raises(ProblemError):
-        kp.Stage(**words)
-
-
 def chebyshev(degree: int, width: int = 2) -> Network:
     return kp.KAN([2, (width, width), 1], "chebyshev", degree=degree)
-
-
-def test_ladder_begins_where_the_network_is() -> None:
-    assert Ladder().following(chebyshev(6), [], widened=False) == kp.Stage(intervals=6)
-    assert Ladder().following(kp.MLP([2, 8, 1]), [], widened=False) == kp.Stage(iterations=500)
-
-
-def test_ladder_refines_while_that_pays_and_widens_otherwise() -> None:
-    ladder = Ladder()
-    finer = kp.Stage(intervals=LADDER[1])
-    assert ladder.following(chebyshev(LADDER[0]), [1.0], widened=False) == finer
-    assert ladder.following(chebyshev(LADDER[0]), [1.0, 0.01], widened=False) == finer
-    assert ladder.following(chebyshev(LADDER[0]), [1.0, 0.9], widened=False) == kp.Stage(widen=1)
-    assert ladder.following(chebyshev(LADDER[0]), [1.0, 0.9], widened=True) == finer
-
-
-def test_ladder_of_a_line_and_of_splines() -> None:
-    line = kp.KAN([1, 1], "chebyshev", degree=LINE_LADDER[0])
-    assert Ladder().following(line, [1.0], widened=False) == kp.Stage(intervals=LINE_LADDER[1])
-    spline = kp.KAN([1, 1], degree=3, intervals=5)
-    assert Ladder().following(spline, [1.0], widened=False) == kp.Stage(intervals=10)
-
-
-def test_ladder_ends_at_its_budget() -> None:
-    """Every stage that it proposes fits, and it ends."""
-    ladder, network = Ladder(largest=300), chebyshev(LADDER[0])
-    for k in range(30):
-        stage = ladder.following(network, [1.0] * (k + 1), widened=False)
-        if stage is None:
-            break
-        network = widened(network, stage.widen, stage.widen, 0) if stage.widen else network
-        network = network.grown(lambda _, stage=stage: stage.intervals)
-        assert network.n_parameters <= 300
-    assert stage is None
-    assert ladder.following(kp.MLP([2, 8, 1]), [1.0], widened=False) is None
 
 
 def test_points_outnumber_parameters() -> None:

@@ -156,7 +156,7 @@ def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Mod
         ProblemError: `problem` is another one, or `network` is missing.
     """
     stored = store.load(path)
-    record = stored.record
+    record = _alone(stored.record)
     if problem is not None and problem.signature != record.signature:
         raise ProblemError(
             f"{path} belongs to another problem than {problem.name} is now; leave problem= out to get its own, "
@@ -177,6 +177,11 @@ def load(path: str | Path, problem: Problem | None = None, network: torch.nn.Mod
         return Solution(_rejudged(record, field, own), field, own, _correction(stored))
     except (ProblemError, LookupError, TypeError, ValueError, RuntimeError) as error:
         raise StoreError(f"{path} is damaged: {error}") from error
+
+
+def _alone(record: Record) -> Record:
+    """The record without the run that a checkpoint holds beside it, whose arrays no solution carries along."""
+    return dataclasses.replace(record, points={key: value for key, value in record.points.items() if key != "run"})
 
 
 def _rejudged(record: Record, field: TrainedField | ScaledField | WindowedField, problem: Problem) -> Record:
