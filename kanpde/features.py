@@ -26,26 +26,63 @@ MARGIN = 1e-3  # by which a sampled range is widened
 
 
 @dataclass(frozen=True)
+class Course:
+    """Widths that change with time: log δ_k(t) is a polynomial in s = 2 (t − a)/(b − a) − 1.
+
+    Attributes:
+        start, end: a and b.
+        logarithms: coefficients of the powers of s from 0 up, one row a front.
+    """
+
+    start: float
+    end: float
+    logarithms: tuple[tuple[float, ...], ...]
+
+    def widths(self, time: sp.Symbol) -> list[sp.Expr]:
+        """δ_k as expressions."""
+        s = (2 * time - sp.Float(self.start) - sp.Float(self.end)) / sp.Float(self.end - self.start)
+        return [sp.exp(_horner([sp.Float(c) for c in row], s)) for row in self.logarithms]
+
+
+def _horner(coefficients: Sequence[sp.Expr], s: sp.Expr) -> sp.Expr:
+    total: sp.Expr = sp.S.Zero
+    for coefficient in reversed(coefficients):
+        total = coefficient + s * total
+    return total
+
+
+@dataclass(frozen=True)
 class Clustering:
     """Steep places c_k of widths δ_k along one axis, as a monotone map ξ that is steep where u is.
 
     ξ(x) = Σ asinh((x - c_k)/δ_k); on a periodic axis the mean of the Möbius maps of the circle
     θ + 2 atan(q sin θ / (1 - q cos θ)), θ = 2π(x - c)/L, q = (1 - ε)/(1 + ε), ε = πδ/L, in units of length.
     As an input of the network ξ makes a front as smooth as the rest; as a density of points it puts half of them there.
+
+    Fronts that form have widths δ_k(t) = exp p_k(t): with a `course`, ξ follows them, divided by its values at the ends
+    so that it goes from −1 to 1 at every instant. The density of points keeps the smallest widths throughout.
     """
 
     axis: int
     centres: tuple[float, ...]
     widths: tuple[float, ...]
     period: float | None = None
+    course: Course | None = None
 
-    def feature(self, symbol: sp.Symbol) -> sp.Expr:
-        """ξ as an expression."""
-        pairs = [(sp.Float(c), sp.Float(w)) for c, w in zip(self.centres, self.widths, strict=True)]
+    def feature(self, symbol: sp.Symbol, time: sp.Symbol | None = None, ends: tuple[float, float] = (-1, 1)) -> sp.Expr:
+        """ξ as an expression of the coordinate, and of the time where the widths follow a course."""
+        widths: Sequence[sp.Expr] = [sp.Float(w) for w in self.widths]
+        if self.course is not None and time is not None:
+            widths = self.course.widths(time)
+        pairs = [(sp.Float(c), w) for c, w in zip(self.centres, widths, strict=True)]
         if self.period is None:
-            return sp.Add(*(sp.asinh((symbol - c) / w) for c, w in pairs))
+            plain = sp.Add(*(sp.asinh((symbol - c) / w) for c, w in pairs))
+            if self.course is None or time is None:
+                return plain
+            low, high = (plain.xreplace({symbol: sp.Float(end)}) for end in ends)
+            return (2 * plain - low - high) / (high - low)
         wave, count = sp.Float(2 * np.pi / self.period), len(pairs)
-        terms = [_moebius(wave * (symbol - c), np.pi * float(w) / self.period) for c, w in pairs]
+        terms = [_moebius(wave * (symbol - c), sp.Float(np.pi / self.period) * w) for c, w in pairs]
         return symbol + sp.Add(*terms) / (count * wave)
 
     def spread(self, x: np.ndarray, lower: float, upper: float) -> tuple[np.ndarray, np.ndarray]:
@@ -69,12 +106,14 @@ class Clustering:
 
     def range(self, lower: float, upper: float) -> tuple[float, float]:
         """ξ at the ends of the axis; a period apart where it is periodic."""
+        if self.course is not None and self.period is None:
+            return -1.0, 1.0
         low, high = self._values(np.array([lower, upper])).tolist()
         return low, high if self.period is None else low + self.period
 
 
-def _moebius(angle: sp.Expr, narrowness: float) -> sp.Expr:
-    q = sp.Float((1 - narrowness) / (1 + narrowness))
+def _moebius(angle: sp.Expr, narrowness: sp.Expr) -> sp.Expr:
+    q = (1 - narrowness) / (1 + narrowness)
     return 2 * sp.atan(q * sp.sin(angle) / (1 - q * sp.cos(angle)))
 
 
@@ -84,7 +123,9 @@ def with_clusterings(problem: Problem, ansatz: Ansatz, clusterings: Sequence[Clu
         return ansatz
     inputs = list(problem.coordinates)
     for clustering in clusterings:
-        inputs[clustering.axis] = clustering.feature(problem.coordinates[clustering.axis])
+        low, high = problem.domain.bounds[clustering.axis].tolist()
+        time = problem.domain.time if clustering.course is not None else None
+        inputs[clustering.axis] = clustering.feature(problem.coordinates[clustering.axis], time, (low, high))
     return replace(ansatz, features=SymbolicField(problem.coordinates, tuple(inputs)), clusterings=tuple(clusterings))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from kanpde.collocation import PointSet, collocate
 from kanpde.corners import conflicts
 from kanpde.errors import ProblemError
-from kanpde.features import Clustering, clustered, inputs_of, with_clusterings
+from kanpde.features import Clustering, Course, clustered, inputs_of, with_clusterings
 from kanpde.field import Ansatz
 from kanpde.lowering import lower
 from kanpde.network import KAN, Network
@@ -34,6 +34,9 @@ STEEP = 8.0  # times the mean slope, from where on a place is steep
 FRONT = 1.5  # widths of a front (range of u over its slope) that δ takes
 WIDEST = 0.25  # part of an axis that is steep beyond which steepness is no local matter
 MOST = 4  # steep places an axis
+NEAR = 0.05  # part of the axis about a centre in which its front is looked for at every instant
+CHANGING = 3.0  # factor between the widths of a front in time, from where on the input follows it
+COURSE = 8  # degree of the polynomial that does
 WIDTH = 6  # nodes in each of two hidden layers
 DEGREES = (8, 12, 16)  # of the edges while the network is fitted
 STEPS = 25  # at each degree
@@ -114,7 +117,32 @@ def steep_places(problem: Problem, coarse: Approximation) -> tuple[Clustering, .
     scaled = values / np.where(spread > 0, spread, 1.0)
     periodic = {c.axis for c in problem.conditions if c.kind == "periodic"}
     places = [_places(k, lines[k], scaled, float(np.ptp(bounds[k])) if k in periodic else None) for k in range(d)]
-    return tuple(place for place in places if place is not None)
+    found = tuple(place for place in places if place is not None)
+    if problem.domain.time is None or d != 2:
+        return found
+    time = problem.coordinates.index(problem.domain.time)
+    return tuple(
+        _followed(place, lines[place.axis], lines[time], scaled) if place.axis != time else place for place in found
+    )
+
+
+def _followed(place: Clustering, line: np.ndarray, instants: np.ndarray, values: np.ndarray) -> Clustering:
+    """The clustering with widths that follow the fronts in time, where they change much."""
+    slope = np.abs(np.gradient(values, line, axis=place.axis)).max(axis=-1)
+    slope = slope if place.axis == 0 else slope.T
+    extent = float(line[-1] - line[0])
+    s = 2 * (instants - instants[0]) / (instants[-1] - instants[0]) - 1
+    rows = []
+    for centre, width in zip(place.centres, place.widths, strict=True):
+        near = np.abs(line - centre) <= NEAR * extent
+        profile = np.clip(FRONT / np.maximum(slope[near].max(axis=0), 1e-12), width, WIDEST * extent)
+        if profile.max() < CHANGING * profile.min():
+            profile = np.full_like(profile, width)
+        series = np.polynomial.Chebyshev.fit(s, np.log(profile), COURSE, domain=[-1, 1])
+        rows.append(tuple(series.convert(kind=np.polynomial.Polynomial, domain=[-1, 1]).coef.tolist()))
+    if all(max(abs(c) for c in row[1:]) < 1e-9 for row in rows):
+        return place
+    return replace(place, course=Course(float(instants[0]), float(instants[-1]), tuple(rows)))
 
 
 def _places(axis: int, line: np.ndarray, values: np.ndarray, period: float | None) -> Clustering | None:

@@ -18,8 +18,9 @@ from kanpde.enlarging import enlarged, facts
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
 from kanpde.judge import Judge, trusted
-from kanpde.network import Trainable
+from kanpde.network import Network, Trainable
 from kanpde.optim import LevenbergMarquardt, State, Status
+from kanpde.optim.polish import polished
 from kanpde.plan import CANDIDATES, POINTS_PER_PARAMETER, assemble, unseen
 from kanpde.problem import Problem
 from kanpde.references.correction import DefectEstimate
@@ -249,25 +250,49 @@ class Run:
         return assemble(self.problem, network, self.ansatz, stage, seed, wishes.weights, wishes.memory, self.density)
 
     def _stage(self, stage: Stage) -> None:
+        """Step, tell, judge, until the stage has given what it can.
+
+        A snapshot is taken before a step is judged: who goes on from it judges it first, with the same outcome.
+        """
         opening, system, state, losses = self._entered(stage)
         patience = LAST_PATIENCE if self._last else PATIENCE
-        engine, spent = stage.engine_for(system), 0
+        engine = stage.engine_for(system)
         damped = isinstance(engine, LevenbergMarquardt)
-        while len(losses) <= stage.iterations and state.status is Status.RUNNING:
+        while True:
+            if len(losses) > 1:
+                state, ended = self._judged(stage, system, state, losses, damped, patience)
+                if ended:
+                    break
+            if state.status is not Status.RUNNING:
+                break
             state = engine.step(system, state)
             losses.append(float(state.loss))
             row = self._recorded(stage, system, state)
             self.left = self._snapshot(Inside(stage, opening, state, tuple(losses)))
             if self.callback is not None:
                 self.callback(row)
-            spent = spent + 1 if self.reach < EXHAUSTED else 0
-            exhausted = damped and (_stalled(losses, *patience) or (spent >= SPENT and len(losses) > FEWEST))
-            if state.status is not Status.RUNNING or self.late or exhausted:
-                break
-            if self.judge.worth(state.loss, len(losses) if damped else 1) and self._estimated(state.loss):
-                break
-            self._keep(between=False)
-        self._closed(stage, system, state, damped)
+        self._closed(stage, system, self._polished(system, state), damped)
+
+    def _judged(
+        self,
+        stage: Stage,
+        system: ResidualSystem,
+        state: Any,
+        losses: list[float],
+        damped: bool,
+        patience: tuple[int, float],
+    ) -> tuple[Any, bool]:
+        """The state after a step has been judged, and whether the stage ends there."""
+        spent = damped and len(losses) > FEWEST and all(r["reach"] < EXHAUSTED for r in self.progress.history[-SPENT:])
+        stalled = damped and _stalled(losses, *patience)
+        if state.status is not Status.RUNNING or self.late or spent or stalled or len(losses) > stage.iterations:
+            return state, True
+        if self.judge.worth(state.loss, len(losses) if damped else 1):
+            state = self._polished(system, state)
+            if self._estimated(state.loss):
+                return state, True
+        self._keep(between=False)
+        return state, False
 
     def _entered(self, stage: Stage) -> tuple[Trainable, ResidualSystem, Any, list[float]]:
         """A stage's first network, its rows, the optimiser's state and the losses; where it was interrupted, as then.
@@ -299,6 +324,20 @@ class Run:
     @property
     def _growth_seed(self) -> int:
         return self.wishes.seed + 7919 * self.progress.stage
+
+    def _polished(self, system: ResidualSystem, state: Any) -> Any:
+        """The state with the last layer solved for, as it enters linear equations linearly.
+
+        The loss falls by per cents and the error, in most cases, by half: damping holds back what little the residual
+        sees. Where the problem is not linear, this is one more step, taken if the loss falls.
+        """
+        network = system.network
+        if not isinstance(network, Network) or len(network.layers) < 2:
+            return state
+        size = network.coefficients[-1].numel()
+        theta, loss = polished(system, state.theta, slice(network.n_parameters - size, network.n_parameters))
+        system.adopt(theta)
+        return dataclasses.replace(state, theta=theta, loss=loss)
 
     def _closed(self, stage: Stage, system: ResidualSystem, state: Any, damped: bool) -> None:
         """The end of a stage: an estimate, the residual at new points, and whether the stage is to be given up."""

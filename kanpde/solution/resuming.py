@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from kanpde.expression import from_tree, to_tree, with_code
-from kanpde.features import Clustering
+from kanpde.features import Clustering, Course
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.network import Trainable
 from kanpde.problem import Problem
@@ -141,9 +141,19 @@ def ansatz_tree(ansatz: Ansatz) -> dict[str, Any]:
     """Exact conditions, inputs and steep places, expressions as trees."""
     features = () if ansatz.features is None else ansatz.features.expressions
     trees = {"lift": ansatz.lift.expressions, "factor": ansatz.factor.expressions, "features": features}
-    steep = [[c.axis, list(c.centres), list(c.widths), c.period] for c in ansatz.clusterings]
+    steep = [
+        [c.axis, list(c.centres), list(c.widths), c.period, None if c.course is None else dataclasses.astuple(c.course)]
+        for c in ansatz.clusterings
+    ]
     expressions = {k: [to_tree(e) for e in v] for k, v in trees.items()}
     return expressions | {"imposed": list(ansatz.imposed), "clusterings": steep}
+
+
+def _clustering(axis: int, centres: list[float], widths: list[float], period: float | None, *more: Any) -> Clustering:
+    """A steep place again; files of earlier versions have no course."""
+    told = more[0] if more else None
+    course = None if told is None else Course(told[0], told[1], tuple(tuple(row) for row in told[2]))
+    return Clustering(int(axis), tuple(centres), tuple(widths), period, course)
 
 
 def ansatz_from_tree(tree: Mapping[str, Any], problem: Problem) -> Ansatz:
@@ -154,5 +164,5 @@ def ansatz_from_tree(tree: Mapping[str, Any], problem: Problem) -> Ansatz:
     fields = {k: SymbolicField(problem.coordinates, v) for k, v in read.items()}
     imposed = tuple(int(k) for k in tree["imposed"])
     features = fields["features"] if trees["features"] else None
-    steep = tuple(Clustering(int(k), tuple(c), tuple(w), period) for k, c, w, period in tree.get("clusterings", []))
+    steep = tuple(_clustering(*each) for each in tree.get("clusterings", []))
     return Ansatz(fields["lift"], fields["factor"], imposed, features, steep)
