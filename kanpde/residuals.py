@@ -23,6 +23,7 @@ from kanpde.field import Ansatz, Frame
 from kanpde.lowering import Lowered, derivative_set
 from kanpde.multiindex import DerivativeSet
 from kanpde.network import Swept, Trainable
+from kanpde.network.products import RowProducts, Rows
 
 MEMORY = 1 << 30  # bytes for the kept Jacobian and the tables of a chunk together
 COPIES = 6  # arrays of the size of a layer's living functions that are there at once during a sweep
@@ -202,11 +203,19 @@ class ResidualSystem:
         living = sum(layer.living for layer in network.layers[:1])
         table = sum(len(b.points) * len(b.derivatives) * living for b in blocks)
         self._keep_tables = 3 * 8 * table <= memory // 4
+        self._keep_sweeps = sum(self._sweep_size(b) for b in blocks) <= memory // 2
 
     def _chunk_size(self, block: Block) -> int:
         """Points in a sweep: memory goes to the functions alive at them, or to the graph of a user's own module."""
         per_point = sum(layer.living for layer in self.network.layers) or self.network.n_parameters
         return max(FEWEST_POINTS, self.memory // (4 * 8 * COPIES * len(block.derivatives) * per_point))
+
+    def _sweep_size(self, block: Block) -> int:
+        """Bytes of a kept sweep: tables of all orders, the layers' jets and the adjoints of every equation."""
+        order = block.derivatives.order + 2
+        tables = sum(order * layer.living for layer in self.network.layers)
+        jets = (2 + len(block.equations)) * sum(layer.columns for layer in self.network.layers)
+        return 8 * len(block.points) * (tables + len(block.derivatives) * jets)
 
     @property
     def theta(self) -> Tensor:
@@ -265,6 +274,24 @@ class ResidualSystem:
             total = total + block @ matrix[:, start : start + len(values)].T
             start += len(values)
         return total
+
+    def products(self, theta: Tensor) -> RowProducts:
+        """r(θ) with J v and Jᵀ w; sweeps that do not fit the memory setting are made anew for each product."""
+        if not self._keep_sweeps:
+            return RowProducts(self.residual(theta), self.network, lambda: (rows for rows, _ in self._rows(theta)))
+        kept = list(self._rows(theta))
+        return RowProducts(torch.cat([r for _, r in kept]), self.network, lambda: [rows for rows, _ in kept])
+
+    def _rows(self, theta: Tensor) -> Iterator[tuple[Rows, Tensor]]:
+        """The linearised rows of every chunk and their residual."""
+        scalars = self.apart(theta)[1]
+        for chunk, join, sweep in self._sweeps(theta):
+            values, adjoints, slopes = zip(*chunk.linearized(chunk.frame.constrain(sweep.output), scalars), strict=True)
+            linear = tuple(sweep.linear_adjoints(chunk.frame.adjoint(adjoint)) for adjoint in adjoints)
+            if join is None:
+                yield Rows(sweep, linear, slopes), torch.cat(values)
+            else:
+                yield Rows(sweep, linear, slopes, join.scale * join.matrix), join.rows(torch.cat(values))
 
     def loss_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
         """½ |r|² and Jᵀr, one reverse sweep a chunk."""

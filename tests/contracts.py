@@ -15,7 +15,7 @@ from kanpde.field import Field
 from kanpde.multiindex import Channel, Collapsed, DerivativeSet, MultiIndex, unit
 from kanpde.network import Basis
 from kanpde.network.architecture import basis_from_spec
-from kanpde.optim import Objective, State, Status
+from kanpde.optim import Objective, Products, State, Status
 
 Function = Callable[[Tensor], Tensor]
 
@@ -135,6 +135,26 @@ class LeastSquares:
     def loss_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
         residual, pull = torch.func.vjp(self.function, theta)
         return 0.5 * float(residual @ residual), pull(residual)[0]
+
+    def products(self, theta: Tensor) -> Products:
+        residual, pull = torch.func.vjp(self.function, theta)
+        return FunctionProducts(self.function, theta, residual, lambda weights: pull(weights)[0])
+
+
+@dataclasses.dataclass(frozen=True)
+class FunctionProducts:
+    """J v and Jᵀ w of a differentiable function, by forward and reverse mode."""
+
+    function: Function
+    theta: Tensor
+    residual: Tensor
+    adjoint: Function
+
+    def forward(self, direction: Tensor) -> Tensor:
+        return torch.func.jvp(self.function, (self.theta,), (direction,))[1]
+
+    def normal(self, direction: Tensor) -> Tensor:
+        return self.adjoint(self.forward(direction))
 
 
 def exponentials(theta: Tensor) -> Tensor:

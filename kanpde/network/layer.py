@@ -139,14 +139,20 @@ def coefficient_blocks(layer: Layer, coefficients: Tensor) -> list[Tensor]:
     return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def mix(layer: Layer, coefficients: Tensor, tape: Tape, derivatives: DerivativeSet) -> tuple[Tensor, Tape]:
-    """The linear map and the multiplication nodes: the layer's output jet (c, outputs, n), and the tape with it."""
+def linear_outputs(layer: Layer, coefficients: Tensor, tape: Tape) -> Tensor:
+    """The linear map on the features, (c, columns, n): with C the layer's own, with any other matrix its tangent."""
     blocks = coefficient_blocks(layer, coefficients)
     linear = tape.edges[0].mix(blocks[0])
     for edges, block in zip(tape.edges[1:], blocks[1:], strict=True):
         linear += edges.mix(block)
     if layer.bias:
         linear[0] += coefficients[:, -1:]
+    return linear
+
+
+def mix(layer: Layer, coefficients: Tensor, tape: Tape, derivatives: DerivativeSet) -> tuple[Tensor, Tape]:
+    """The linear map and the multiplication nodes: the layer's output jet (c, outputs, n), and the tape with it."""
+    linear = linear_outputs(layer, coefficients, tape)
     tape = replace(tape, linear=linear)
     if not layer.products:
         return linear, tape

@@ -176,9 +176,20 @@ class ModuleSweep:
 
     def gradient(self, adjoint: Tensor) -> list[Tensor]:
         """The same summed over points: one tensor a parameter."""
+        return list(grad(lambda parameters: (self._of(parameters) * adjoint).sum())(self.parameters).values())
 
-        def total(parameters: dict[str, Tensor]) -> Tensor:
-            jet = _jet(lambda x: functional_call(self.module, parameters, (x,)), self.points, self.derivatives)
-            return (jet * adjoint).sum()
+    def linear_adjoints(self, adjoint: Tensor) -> list[Tensor]:
+        """Of a module only the whole jet is known, linearised."""
+        return [adjoint]
 
-        return list(grad(total)(self.parameters).values())
+    def linear_tangents(self, direction: Sequence[Tensor]) -> list[Tensor]:
+        """The derivative of the jet along a direction in the parameters, (c, outputs, n)."""
+        along = dict(zip(self.parameters, direction, strict=True))
+        return [jvp(self._of, (self.parameters,), (along,))[1]]
+
+    def collected(self, adjoints: Sequence[Tensor]) -> list[Tensor]:
+        """The gradient again."""
+        return self.gradient(adjoints[0])
+
+    def _of(self, parameters: dict[str, Tensor]) -> Tensor:
+        return _jet(lambda x: functional_call(self.module, parameters, (x,)), self.points, self.derivatives)

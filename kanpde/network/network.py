@@ -197,8 +197,19 @@ class Sweep:
 
     def gradient(self, adjoint: Tensor) -> list[Tensor]:
         """The same summed over points: one (columns, rows) matrix a layer."""
-        adjoints = self.linear_adjoints(adjoint)
+        return self.collected(self.linear_adjoints(adjoint))
+
+    def collected(self, adjoints: Sequence[Tensor]) -> list[Tensor]:
+        """The same from the adjoints of the linear outputs."""
         return [rules.gradient(*each) for each in zip(self.layers, adjoints, self.tapes, strict=True)]
+
+    def linear_tangents(self, direction: Sequence[Tensor]) -> list[Tensor]:
+        """How every layer's linear outputs change along a direction in the coefficients, its inputs left as they are.
+
+        Their products with `linear_adjoints` add up to the derivative of the scalar that these are of: what a layer
+        does to those above it is in the adjoints.
+        """
+        return [rules.linear_outputs(*each) for each in zip(self.layers, direction, self.tapes, strict=True)]
 
 
 class _SweepFunction(torch.autograd.Function):

@@ -31,6 +31,18 @@ class Swept(Protocol):
         """The same summed over points, shaped like the coefficients."""
         ...
 
+    def linear_adjoints(self, adjoint: Tensor) -> list[Tensor]:
+        """The adjoints of all that the coefficients enter linearly, (c, columns, n) each."""
+        ...
+
+    def linear_tangents(self, direction: Sequence[Tensor]) -> list[Tensor]:
+        """The change of the same along a direction in the coefficients, shaped like these."""
+        ...
+
+    def collected(self, adjoints: Sequence[Tensor]) -> list[Tensor]:
+        """The adjoint of the coefficients, from `linear_adjoints` or anything of their shapes."""
+        ...
+
 
 class Trainable(Protocol):
     """A map from points to unknowns with flat parameters θ, jets, and adjoints of jets."""

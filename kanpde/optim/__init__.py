@@ -3,7 +3,7 @@
 from kanpde.optim.adam import Adam, Constant, Cosine, Exponential
 from kanpde.optim.lbfgs import LBFGS
 from kanpde.optim.levenberg_marquardt import LevenbergMarquardt
-from kanpde.optim.objective import Objective, Optimizer, State
+from kanpde.optim.objective import Objective, Optimizer, Products, State
 from kanpde.optim.ssbroyden import SSBroyden
 from kanpde.optim.status import Status
 
@@ -16,6 +16,7 @@ __all__ = [
     "LevenbergMarquardt",
     "Objective",
     "Optimizer",
+    "Products",
     "SSBroyden",
     "State",
     "Status",

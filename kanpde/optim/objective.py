@@ -14,6 +14,27 @@ from kanpde.optim.status import Status
 STRIP = 128  # rows of a Gram matrix at a time: enough for a matrix product at full speed
 
 
+class Products(Protocol):
+    """J at one θ, known by what it does to vectors."""
+
+    @property
+    def residual(self) -> Tensor:
+        """r(θ), (N,)."""
+        ...
+
+    def forward(self, direction: Tensor) -> Tensor:
+        """J v, (N,), for v (P,)."""
+        ...
+
+    def adjoint(self, weights: Tensor) -> Tensor:
+        """Jᵀ w, (P,), for w (N,)."""
+        ...
+
+    def normal(self, direction: Tensor) -> Tensor:
+        """JᵀJ v, (P,), for v (P,): where J is made anew for each product, half as dear as one after the other."""
+        ...
+
+
 class Objective(Protocol):
     """L(θ) = ½ |r(θ)|² with r (N,) already scaled by the square roots of its weights, θ flat (P,)."""
 
@@ -27,6 +48,10 @@ class Objective(Protocol):
 
     def loss_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
         """L(θ) and Jᵀr, without forming J."""
+        ...
+
+    def products(self, theta: Tensor) -> Products:
+        """J v and Jᵀ w at θ, without forming J."""
         ...
 
     @property
