@@ -30,6 +30,7 @@ LIMITED = 1.2  # an estimate within this factor of the uncertainty from noise ca
 WITNESS = 0.1  # of a network's residual, that a later network may keep to be its witness
 SAMPLE = 256  # points at which a field is looked at
 VANISHING = 1e-12  # size of a field that is zero
+RESOLVED = 3  # coordinates that solvers of the defect equation resolve
 DEAR = 30_000  # nodes of a grid, cells or functions, from where on a refused estimate was dear
 
 Best = tuple[Trainable, DefectEstimate]
@@ -94,7 +95,9 @@ class Judge:
     @staticmethod
     def _dear(estimate: DefectEstimate | None) -> bool:
         """Whether a refused estimate went up to large grids; the clock is not asked, so that runs repeat."""
-        return estimate is not None and any(math.prod(shape) > DEAR for shape in estimate.shapes)
+        if estimate is None:
+            return False
+        return any(math.prod(shape) > DEAR or len(shape) > RESOLVED for shape in estimate.shapes)
 
     def promising(self, loss: float) -> bool:
         """Whether the residual has fallen so far that an estimate can mean something."""
@@ -129,7 +132,7 @@ class Judge:
             ansatz: its exact conditions.
             blocks: rows at points that training has not seen.
         """
-        if self.estimator.solvers or self.problem.parameters or self.problem.domain.dimension <= 3:
+        if self.problem.parameters or self.problem.domain.dimension <= RESOLVED:
             return
         own = Witness(copy.deepcopy(network), ansatz, blocks, self.problem)
         if self.witness is not None:

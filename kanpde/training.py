@@ -283,7 +283,7 @@ class Run:
         patience: tuple[int, float],
     ) -> tuple[Any, bool]:
         """The state after a step has been judged, and whether the stage ends there."""
-        spent = damped and len(losses) > FEWEST and all(r["reach"] < EXHAUSTED for r in self.progress.history[-SPENT:])
+        spent = damped and len(losses) > FEWEST and all(map(_exhausted, self.progress.history[-SPENT:]))
         stalled = damped and _stalled(losses, *patience)
         if state.status is not Status.RUNNING or self.late or spent or stalled or len(losses) > stage.iterations:
             return state, True
@@ -527,6 +527,11 @@ def _reopened(state: State) -> float:
     if state.status is not Status.RUNNING:
         return AFRESH
     return min(1e-3, max(1e-20, REOPENING * float(state.damping)))
+
+
+def _exhausted(row: Row) -> bool:
+    """Whether the tangent space holds next to nothing of the residual, as far as damping lets one see it."""
+    return row["reach"] < EXHAUSTED and row["damping"] < LevenbergMarquardt.orthogonal_below
 
 
 def _stalled(losses: Sequence[float], window: int, factor: float) -> bool:
