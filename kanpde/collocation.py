@@ -233,7 +233,7 @@ def guarded(points: PointSet, region: Region, spans: Spans, least: int = LEAST, 
 
 
 def _filled(region: Region, axis: int, lower: float, upper: float, count: int, seed: Seed) -> list[_Slab]:
-    """The slab with its points, none where the region does not reach into it."""
+    """The slab with its points, none where the region does not reach into it: bounds tell sooner than SymPy."""
     if not any(
         p.lower[axis] < p.upper[axis] and p.lower[axis] < upper and p.upper[axis] > lower for p in region.pieces()
     ):

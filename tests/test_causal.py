@@ -6,7 +6,7 @@ import sympy as sp
 
 import kanpde as kp
 from kanpde.causal import causal, causal_factors, causal_satisfied, epsilon_for
-from kanpde.collocation import collocate
+from kanpde.collocation import PointSet, collocate
 from kanpde.errors import ProblemError
 
 x, t = sp.symbols("x t", real=True)
@@ -85,10 +85,10 @@ def test_when_an_epsilon_has_done_its_work():
 
 
 def test_a_block_gets_points_with_causal_weights():
-    points = causal(POINTS, 1, SQUARES, 1.0)
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(TIMES)) * np.where(TIMES < 2, 5.0, 1.0)
+    points = causal(PointSet(POINTS.x, weights, None), 1, SQUARES, 1.0)
     np.testing.assert_array_equal(points.x, POINTS.x)
-    factors = causal_factors(TIMES, SQUARES, 1.0, weights=POINTS.weights)
-    np.testing.assert_allclose(points.weights, POINTS.weights * factors)
+    np.testing.assert_allclose(points.weights, weights * causal_factors(TIMES, SQUARES, 1.0, weights=weights))
 
 
 def test_empty_bins_and_a_single_instant_are_no_trouble():
