@@ -127,7 +127,7 @@ class Run:
 
     @property
     def _first_density(self) -> float:
-        return self.wishes.pinned.points_per_parameter or POINTS_PER_PARAMETER
+        return float(self.wishes.pinned.points_per_parameter or POINTS_PER_PARAMETER)
 
     @property
     def seconds(self) -> float:
@@ -225,12 +225,21 @@ class Run:
         """The stage that comes now: the user's next one, or what the ladder makes of the run so far."""
         k = self.progress.stage
         if self.inside is not None:
-            return self.inside.stage
+            return self._begun(self.inside.stage)
         if not isinstance(self.stages, Ladder):
             stage = self.stages[k] if k < len(self.stages) else None
             return dataclasses.replace(stage, widen=0, deepen=False) if stage is not None and self.begun else stage
         stage = self.stages.following(self.progress.network, [] if self.begun else self._ends())
         return None if stage is None else self.wishes.pinned.applied(stage)
+
+    def _begun(self, stage: Stage) -> Stage:
+        """A stage that was under way when a run was kept; an optimiser with the user's own settings is in no file."""
+        k = self.progress.stage
+        if isinstance(self.stages, Ladder):
+            own = self.wishes.pinned.optimizer
+        else:
+            own = self.stages[k].optimizer if k < len(self.stages) else None
+        return stage if own is None or isinstance(own, str) else dataclasses.replace(stage, optimizer=own)
 
     def _ends(self) -> list[End]:
         """How the stages so far ended."""
