@@ -158,11 +158,11 @@ def test_tabulate_evaluates_on_the_planes_it_names() -> None:
     ]
 
 
-def test_history_shows_losses_estimates_and_stages() -> None:
+def test_history_shows_residuals_estimates_and_stages() -> None:
     axes, rows = Figure().subplots(), history()
     draw_history(axes, rows, rtol=1e-6, final=1e-9)
-    loss, estimate, tolerance, stage = axes.lines
-    np.testing.assert_array_equal(loss.get_ydata(), [row["loss"] for row in rows])
+    residual, estimate, tolerance, stage = axes.lines
+    np.testing.assert_allclose(residual.get_ydata(), [(2 * row["loss"]) ** 0.5 for row in rows], rtol=1e-15)
     assert np.isfinite(estimate.get_ydata()).sum() == 5
     assert (estimate.get_xdata()[-1], estimate.get_ydata()[-1]) == (12, 1e-9)
     assert tolerance.get_ydata()[0] == 1e-6
