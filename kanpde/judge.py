@@ -134,9 +134,9 @@ class Judge:
         """
         if self.problem.parameters or self.problem.domain.dimension <= RESOLVED:
             return
-        own = Witness(copy.deepcopy(network), ansatz, blocks, self.problem)
+        own = Witness(copy.deepcopy(network), ansatz, self.problem)
         if self.witness is not None:
-            self.keep(self.witness.network, self.witness.judged_by(own))
+            self.keep(self.witness.network, self.witness.judged_by(own, blocks))
         self.witness = own
 
     def _with_noise(
@@ -162,18 +162,21 @@ class Witness:
     Attributes:
         network: a copy.
         ansatz: its exact conditions.
-        blocks: rows at points that training has not seen.
         problem: what both solve.
     """
 
     network: Trainable
     ansatz: Ansatz
-    blocks: list[Block]
     problem: Problem
 
-    def judged_by(self, later: Witness) -> DefectEstimate | None:
-        """|u_later − u| / |u_later| where the later residual is small beside this one, None otherwise."""
-        if later.residual(later.blocks) > WITNESS * self.residual(later.blocks):
+    def judged_by(self, later: Witness, blocks: list[Block]) -> DefectEstimate | None:
+        """|u_later − u| / |u_later| where the later residual is small beside this one, None otherwise.
+
+        Args:
+            later: of the same run.
+            blocks: rows at points that neither network was trained at.
+        """
+        if later.residual(blocks) > WITNESS * self.residual(blocks):
             return None
         own, truth = TrainedField(self.network, self.ansatz), TrainedField(later.network, later.ansatz)
         points, weights = quadrature(self.problem.domain)

@@ -63,6 +63,7 @@ class Snapshot:
         rescued: whether the start from a coarse solution has been used or is none.
         hints: where the estimators begin their search.
         inside: the stage under way, None between stages.
+        witness: the network that the next one will judge, and its ansatz.
     """
 
     progress: Any
@@ -74,6 +75,7 @@ class Snapshot:
     rescued: bool
     hints: Any
     inside: Inside | None
+    witness: tuple[Trainable, Ansatz] | None = None
 
 
 def packed(value: Any, arrays: Arrays) -> Any:

@@ -17,7 +17,7 @@ from kanpde.diagnosis import EXHAUSTED, Findings, rounding_of, verdict
 from kanpde.enlarging import enlarged, facts
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
-from kanpde.judge import Judge, trusted
+from kanpde.judge import Judge, Witness, trusted
 from kanpde.network import Network, Trainable
 from kanpde.optim import LevenbergMarquardt, State, Status
 from kanpde.optim.polish import polished
@@ -121,6 +121,7 @@ class Run:
         self.density = float(rows[-1]["density"]) if rows else self._first_density
         self.overfit, self.reach = 1.0, 1.0
         self.left: Snapshot | None = None
+        self.cut = False
         self.inside: Inside | None = None
         if self.snapshot is not None:
             self._take_up(self.snapshot)
@@ -166,6 +167,8 @@ class Run:
         Args:
             candidates: networks of which the best after a few steps is kept; ignored when the run is resumed.
         """
+        if not self.progress.history:
+            self.left = self._snapshot(None)
         try:
             if not self.progress.history and self.rescue is not None and self.rescue.wanted:
                 self._rescued()
@@ -208,7 +211,7 @@ class Run:
             system.adopt(state.theta)
         networks = [system.network for system, _ in ranked] or list(candidates)
         self.progress = dataclasses.replace(self.progress, network=networks[0])
-        self.spare = networks[1:]
+        self.spare, self.cut = networks[1:], self.late
 
     def _runner(self, network: Trainable, stage: Stage) -> tuple[ResidualSystem, State]:
         system = self._system(network, stage)
@@ -277,7 +280,7 @@ class Run:
             state = engine.step(system, state)
             losses.append(float(state.loss))
             row = self._recorded(stage, system, state)
-            self.left = self._snapshot(Inside(stage, opening, state, tuple(losses)))
+            self._leave(Inside(stage, opening, state, tuple(losses)))
             if self.callback is not None:
                 self.callback(row)
         self._closed(stage, system, self._polished(system, state), damped)
@@ -364,7 +367,7 @@ class Run:
         if isinstance(self.stages, Ladder):
             self._retreat()
             self._reconsider(state.loss)
-        self.left = self._snapshot(None)
+        self._leave(None)
 
     def _examined(self, system: ResidualSystem, fresh: list[Block], stage: Stage) -> None:
         """The residual at points that training has not seen: far above its own, the points were too few."""
@@ -498,6 +501,11 @@ class Run:
             self.checkpoint(self.progress)
             self.kept = time.perf_counter()
 
+    def _leave(self, inside: Inside | None) -> None:
+        """Has ready what a later process needs; where time cut the race of the starts, that it runs anew."""
+        if not self.cut:
+            self.left = self._snapshot(inside)
+
     def _snapshot(self, inside: Inside | None) -> Snapshot:
         judge = self.judge
         numbers = {
@@ -518,6 +526,7 @@ class Run:
             rescued=self.rescue is None,
             hints=judge.estimator.hints,
             inside=inside,
+            witness=None if judge.witness is None else (judge.witness.network, judge.witness.ansatz),
         )
 
     def _take_up(self, left: Snapshot) -> None:
@@ -528,6 +537,7 @@ class Run:
         self.ansatz, self.spare, self.doubtful = left.ansatz, list(left.spare), list(left.doubtful)
         self.rescue = None if left.rescued else self.rescue
         self.judge.estimator.take_up(left.hints)
+        self.judge.witness = None if left.witness is None else Witness(*left.witness, self.problem)
         self.inside = left.inside
 
 

@@ -109,7 +109,10 @@ def joined(problem: Problem, windows: Sequence[Solution], edges: Sequence[float]
 
 
 def _verdict(records: Sequence[Record], relative: float | None, reason: str, rtol: float) -> str:
-    """Why windows together did not converge."""
+    """Why windows together did not converge; where one was stopped, the whole was."""
+    stopped = [r.status for r in records if not r.finished]
+    if stopped:
+        return stopped[-1]
     worst = next((f"window {k}: {r.status}" for k, r in enumerate(records, 1) if not r.converged), "")
     if relative is None:
         return f"finished without an error estimate: {reason}; {worst}".rstrip("; ")

@@ -61,6 +61,9 @@ def snapshot_tree(left: Snapshot, arrays: Arrays) -> Tree:
         "rescued": left.rescued,
         "hints": left.hints,
         "inside": None if left.inside is None else _inside_tree(left.inside, arrays),
+        "witness": None
+        if left.witness is None
+        else [packed_network(left.witness[0], arrays), ansatz_tree(left.witness[1])],
     }
 
 
@@ -71,7 +74,7 @@ def snapshot_from_tree(tree: Tree, arrays: Stored, solution: Solved, problem: Pr
     network = _network(told.pop("network"), arrays, like)
     history = solution.record.history[: told.pop("rows")]
     estimate = _estimate(told.pop("estimate"), arrays, problem)
-    best = tree["best"]
+    best, witness = tree["best"], tree.get("witness")
     found = None if best is None else _estimate(best[1], arrays, problem)
     return Snapshot(
         progress=Progress(network, history=history, estimate=estimate, **told),
@@ -83,6 +86,9 @@ def snapshot_from_tree(tree: Tree, arrays: Stored, solution: Solved, problem: Pr
         rescued=bool(tree["rescued"]),
         hints=tree["hints"],
         inside=None if tree["inside"] is None else _inside(tree["inside"], arrays, like),
+        witness=None
+        if witness is None
+        else (_network(witness[0], arrays, like), ansatz_from_tree(witness[1], problem)),
     )
 
 
