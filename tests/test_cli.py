@@ -19,12 +19,14 @@ from kanpde import store
 from kanpde.cli import app as cli_app
 from kanpde.cli import commands, conventional, main, results
 from kanpde.cli.conventional import beside
-from kanpde.cli.progress import live
+from kanpde.cli.progress import live, news
 from kanpde.cli.userfile import load_problem
 from kanpde.errors import ProblemError, ProblemWarning
 from kanpde.problem import Problem
 from kanpde.record import Record
 from kanpde.references import reference
+from kanpde.solution import solve
+from kanpde.stages import Pinned
 from kanpde.tables import PlotTables
 
 PROBLEM = """
@@ -154,6 +156,37 @@ def test_options_reach_the_solver(solver: FakeSolver, file: Path, tmp_path: Path
     asked = solver.calls[0]
     assert (asked["rtol"], asked["seed"], asked["max_seconds"], asked["resume"]) == (1e-3, 5, 7.5, False)
     assert asked["checkpoint"] == tmp_path / "r" / "poisson-checkpoint.h5"
+
+
+def test_choices_reach_the_solver(solver: FakeSolver, file: Path, tmp_path: Path) -> None:
+    words = ["--windows", 3, "--device", "cpu", "--soft", "--basis", "bspline", "--depth", 2, "--seeds", 5]
+    assert run("solve", file, "--out", tmp_path / "r", *words) == 0
+    asked = solver.calls[0]
+    assert (asked["windows"], asked["device"], asked["exact_conditions"]) == (3, "cpu", False)
+    assert asked["pinned"] == Pinned(basis="bspline", depth=2, candidates=5)
+    run("solve", file, "--out", tmp_path / "r", "--exact")
+    assert solver.calls[1]["exact_conditions"] is True
+
+
+def test_without_options_the_driver_chooses(solver: FakeSolver, file: Path, tmp_path: Path) -> None:
+    run("solve", file, "--out", tmp_path / "r")
+    asked = solver.calls[0]
+    open_ = ("windows", "device", "exact_conditions", "continuation")
+    assert [asked[name] for name in open_] == [None] * 4
+    assert asked["pinned"] == Pinned()
+
+
+def test_continuation_is_led_by_the_operator_or_warned_of(
+    solver: FakeSolver, file: Path, tmp_path: Path, capsys: Any
+) -> None:
+    steep = PROBLEM.replace("kp.laplacian(u), -2", "kp.laplacian(u) - 1e4 * u.diff(x), -2").replace(
+        "exact={u: exact},", ""
+    )
+    assert run("solve", file, "--out", tmp_path / "r", "--continuation") == 0
+    assert "--continuation changes nothing: poisson is not dominated" in capsys.readouterr().err
+    assert run("solve", written(tmp_path, steep), "--out", tmp_path / "r", "--continuation") == 0
+    assert capsys.readouterr().err == ""
+    assert [asked["continuation"] for asked in solver.calls] == [True, True]
 
 
 def test_json_is_the_last_line(solver: FakeSolver, file: Path, tmp_path: Path, capsys: Any) -> None:
@@ -337,6 +370,12 @@ def test_mistakes_in_the_file_are_one_line(
         (["--max-seconds", "0"], "leaves no time"),
         (["--max-seconds", "nan"], "leaves no time"),
         (["--quick"], "--quick"),
+        (["--windows", "0"], "--windows 0 is too small: give 1 or more"),
+        (["--depth", "-1"], "--depth -1 is too small"),
+        (["--seeds", "0"], "--seeds 0 is too small"),
+        (["--basis", "wavelets"], "use one of bspline, chebyshev"),
+        (["--device", "gpu"], "--device gpu names no device"),
+        (["--device", "meta"], "--device meta cannot be used here"),
     ],
 )
 def test_bad_arguments(solver: FakeSolver, file: Path, tmp_path: Path, capsys: Any, words: list, answer: str) -> None:
@@ -509,6 +548,43 @@ def test_show_json(directory: Path, capsys: Any) -> None:
     assert last_json(capsys)["rows"] == [{"network": "KAN", "error": 1e-9}]
 
 
+def test_show_tells_the_story(directory: Path, capsys: Any) -> None:
+    run("show", directory / "poisson.h5")
+    out = capsys.readouterr().out
+    assert out.index("kanpde solve problems/poisson.py") < out.index("the story of this run") < out.index("verdict")
+    run("show", directory / "poisson.h5", "--json")
+    story = last_json(capsys)["story"]
+    assert [(chapter["parameters"], chapter["steps"]) for chapter in story] == [(100, 6), (200, 6)]
+
+
+def test_show_of_a_checkpoint_tells_how_to_go_on(directory: Path, capsys: Any) -> None:
+    """Named explicitly; among the results of a directory it does not count."""
+    state = record(status="running", converged=False, error_estimate=None)
+    store.save(directory / "poisson-checkpoint.h5", state)
+    assert run("show", directory / "poisson-checkpoint.h5") == 0
+    out = capsys.readouterr().out
+    assert "not finished; no error estimate yet" in out
+    assert f"go on with kanpde solve FILE --out {directory} --resume\n" in out
+    run("show", directory)
+    assert "not finished" not in capsys.readouterr().out
+
+
+def test_show_of_a_real_checkpoint(tmp_path: Path, capsys: Any) -> None:
+    problem = load_problem(Path(__file__).parents[1] / "problems" / "poisson_1d.py")
+    path = tmp_path / "poisson_1d-checkpoint.h5"
+
+    def stop(row: dict[str, Any]) -> None:
+        if row["iteration"] == 3:
+            raise KeyboardInterrupt
+
+    solve(problem, 1e-12, checkpoint=path, callback=stop)
+    assert run("show", path, "--json") == 0
+    out = capsys.readouterr().out
+    (chapter,) = json.loads(out.splitlines()[-1])["story"]
+    assert (chapter["stage"], chapter["steps"], chapter["basis"]) == (0, 3, "chebyshev 12")
+    assert "--resume" in out
+
+
 def test_show_refuses(tmp_path: Path, capsys: Any) -> None:
     assert "holds no results" in refused(capsys, "show", tmp_path)
     (tmp_path / "foreign.h5").write_bytes(b"no HDF5")
@@ -544,6 +620,19 @@ def test_live_line_on_a_terminal_only() -> None:
     shown = watched.getvalue()
     assert "stage degree 12, iteration 11, loss 3.3e-12, error about 3.2e-06, 200 parameters, 0:00:01" in shown
     assert shown.count("poisson: restarted [bold] from 1e-3") == 1
+    assert shown.count("poisson: stage degree 8: 100 parameters") == 1
+    assert shown.count("poisson: stage degree 12: 200 parameters") == 1
+
+
+def test_news_are_told_once() -> None:
+    first = {"stage": 0, "iteration": 1, "basis": "chebyshev 5", "parameters": 192, "change": "finer", "message": ""}
+    second = {**first, "iteration": 2}
+    finer = {**first, "stage": 1, "iteration": 3, "basis": "chebyshev 8", "parameters": 288, "message": "no step helps"}
+    assert news(None, first) == ["stage 0: start, chebyshev 5, 192 parameters"]
+    assert news(first, second) == []
+    assert news(second, finer) == ["stage 1: finer, chebyshev 8, 288 parameters", "no step helps"]
+    assert news(finer, {**finer, "iteration": 4}) == []
+    assert news(second, first) == ["stage 0: start, chebyshev 5, 192 parameters"]  # another window of time
 
 
 @pytest.mark.parametrize(

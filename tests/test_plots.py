@@ -16,7 +16,7 @@ from kanpde.errors import ProblemError, StoreError
 from kanpde.plots import PARTS, canvas, plot_part, plot_record, plot_tables
 from kanpde.plots.edges import MOST, draw_edges
 from kanpde.plots.fields import _grown, draw_fields, parts_of, shape_of
-from kanpde.plots.history import column, draw_history, news, stage_starts
+from kanpde.plots.history import column, draw_history, news, stage_label, stage_starts, stage_words
 from kanpde.tables import PlotTables, tabulate
 
 SHAPES = [(1, 1, None), (1, 2, None), (2, 1, None), (2, 2, 1), (3, 1, 2), (3, 2, None), (4, 1, 2), (4, 1, 3)]
@@ -168,6 +168,27 @@ def test_history_shows_residuals_estimates_and_stages() -> None:
     assert tolerance.get_ydata()[0] == 1e-6
     assert stage.get_xdata()[0] == 5.5
     assert stage_starts(rows) == [0, 6]
+
+
+def test_stages_are_labelled_where_there_is_room() -> None:
+    row = {"stage": 0, "loss": 1.0, "basis": "chebyshev 5", "change": "finer", "parameters": 9, "overfit": 1.0}
+    finer = row | {"stage": 1, "basis": "chebyshev 8"}
+    rows = [*[row] * 10, *[finer] * 10, finer | {"stage": 2, "change": "wider"}, *[finer | {"stage": 3}] * 9]
+    axes = Figure().subplots()
+    draw_history(axes, rows)
+    assert [text.get_text() for text in axes.texts] == ["chebyshev 8", "wider"]
+    assert [text.xy[0] for text in axes.texts] == [9.5, 19.5]
+    assert sum(len(line.get_xdata()) == 2 for line in axes.lines) == 3
+
+
+def test_stages_are_told_apart_and_named() -> None:
+    row = {"window": 0, "stage": 0, "iteration": 9, "change": "finer", "basis": "chebyshev 5", "overfit": 1.0}
+    again = row | {"iteration": 10, "overfit": 1.2}
+    window = row | {"window": 1, "iteration": 1}
+    wider = row | {"stage": 1, "iteration": 10, "change": "wider"}
+    assert stage_starts([row, row | {"iteration": 10}, again, window]) == [0, 2, 3]
+    assert [stage_label(row, other) for other in (again, window, wider)] == ["another start", "window 2", "wider"]
+    assert stage_words({"stage": 1}) == "stage 1"
 
 
 def test_history_of_nothing_says_so() -> None:

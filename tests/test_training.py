@@ -124,7 +124,9 @@ def test_rows_are_plain_and_the_callback_sees_each_once() -> None:
 
 def test_progress_prints(capsys: pytest.CaptureFixture[str]) -> None:
     kp.solve(problem_file("poisson_1d"), stages=[kp.Stage("adam", iterations=20)], progress=True)
-    assert [line.split()[3] for line in capsys.readouterr().out.splitlines()] == ["10", "20"]
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "stage 0: start, chebyshev 12, 13 parameters"
+    assert [line.split()[3] for line in lines] == ["10", "20"]
     kp.solve(problem_file("poisson_1d"), stages=[kp.Stage("adam", iterations=20)])
     assert capsys.readouterr().out == ""
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from kanpde.cli import commands
+from kanpde.cli.choices import Choices
 from kanpde.cli.gallery import GalleryWish, run_gallery
 from kanpde.cli.report import BAD_INPUT, FAULT, INTERRUPTED
 from kanpde.errors import KanpdeError
@@ -33,6 +34,40 @@ Rtol = Annotated[float, typer.Option(metavar="R", help="Relative L2 error to rea
 Seed = Annotated[int | None, typer.Option(metavar="S", help="What the random numbers begin with.", show_default="0")]
 Seconds = Annotated[float | None, typer.Option(metavar="T", help="Stop after this time.", show_default="no limit")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left in DIR.")]
+INSTEAD = "In the driver's place"  # heading of these options in the help
+Windows = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Windows of time, solved in turn.", show_default="auto", rich_help_panel=INSTEAD),
+]
+Continuation = Annotated[
+    bool,
+    typer.Option("--continuation", help="Lead the problem from wide fronts to its own.", rich_help_panel=INSTEAD),
+]
+Device = Annotated[
+    str | None, typer.Option(metavar="D", help="cpu, cuda, cuda:1.", show_default="cpu", rich_help_panel=INSTEAD)
+]
+Exact = Annotated[
+    bool | None,
+    typer.Option(
+        "--exact/--soft",
+        help="Conditions exactly where possible, or by least squares.",
+        show_default="auto",
+        rich_help_panel=INSTEAD,
+    ),
+]
+Basis = Annotated[
+    str | None,
+    typer.Option(
+        metavar="B", help="Of the edges: chebyshev, bspline, ...", show_default="auto", rich_help_panel=INSTEAD
+    ),
+]
+Depth = Annotated[
+    int | None, typer.Option(metavar="N", help="Hidden layers.", show_default="auto", rich_help_panel=INSTEAD)
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Random starts that compete.", show_default="3", rich_help_panel=INSTEAD),
+]
 Shape = Annotated[
     str | None, typer.Option(metavar="N,N,...", help="Nodes along each coordinate, or cells.", show_default="auto")
 ]
@@ -81,9 +116,17 @@ def solve(
     out: Out = RESULTS,
     resume: Resume = False,
     json: Json = False,
+    windows: Windows = None,
+    continuation: Continuation = False,
+    device: Device = None,
+    exact: Exact = None,
+    basis: Basis = None,
+    depth: Depth = None,
+    seeds: Seeds = None,
 ) -> int:
     """Solve the problem of a file and keep the solution and its figure."""
-    return commands.solve_file(file, commands.Wish(rtol, seed, max_seconds, resume), out, json)
+    choices = Choices(windows, continuation, device, exact, basis, depth, seeds)
+    return commands.solve_file(file, commands.Wish(rtol, seed, max_seconds, resume, choices), out, json)
 
 
 @app.command()

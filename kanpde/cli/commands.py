@@ -14,9 +14,12 @@ from rich.console import Console
 
 from kanpde import store
 from kanpde.cli import report
+from kanpde.cli.choices import Choices
 from kanpde.cli.conventional import Reference, beside, facts, method
 from kanpde.cli.progress import live
 from kanpde.cli.results import Files, find_results, previous
+from kanpde.cli.story import told
+from kanpde.cli.telling import print_story
 from kanpde.cli.userfile import load_problem, spoken_warnings, users_code
 from kanpde.errors import ProblemError
 from kanpde.hdf5 import kind_of
@@ -34,6 +37,13 @@ from kanpde.tables import PlotTables, tabulate
 class Wish:
     """The options of `kanpde solve`.
 
+    Attributes:
+        rtol: relative L2 error to reach.
+        seed: what the random numbers begin with; that of the earlier run where one is resumed.
+        max_seconds: time limit.
+        resume: go on with what an earlier run left.
+        choices: what is decided in the driver's place.
+
     Raises:
         ProblemError: a tolerance, a seed or a time that means nothing.
     """
@@ -42,6 +52,7 @@ class Wish:
     seed: int | None
     max_seconds: float | None
     resume: bool
+    choices: Choices = dataclasses.field(default_factory=Choices)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.rtol) and self.rtol > 0):
@@ -74,6 +85,7 @@ def solve_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
                 checkpoint=files.checkpoint,
                 resume=earlier is not None,
                 callback=callback,
+                **wish.choices.arguments(problem),
             )
             record = _keep(problem, solution, files, stored)
             files.checkpoint.unlink(missing_ok=True)
@@ -179,8 +191,10 @@ def _show_solution(console: Console, path: Path, as_json: bool) -> None:
     report.print_line(console, record.problem_text)
     report.print_result(console, record)
     report.print_pairs(console, str(path), {"signature": record.signature, **record.provenance}.items())
+    report.print_line(console, "")
+    print_story(console, record, path)
     if as_json:
-        report.print_json(report.summary(record))
+        report.print_json(report.summary(record) | {"story": told(record)})
 
 
 def _show_reference(console: Console, path: Path, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The live line of a run: stage, iteration, loss, estimate, elapsed time. Silent when nobody watches."""
+"""The live line of a run, and above it a line for each new stage. Silent when nobody watches."""
 
 from __future__ import annotations
 
@@ -12,27 +12,38 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from kanpde.plots.history import begins_stage, stage_words
+
 Row = Mapping[str, Any]
 
 
 @contextmanager
 def live(console: Console, title: str) -> Iterator[Callable[[Row], None] | None]:
-    """A callback for `solve` that keeps one line up to date, or None when the console is no terminal."""
+    """A callback for `solve` that keeps one line up to date, or None when the console is no terminal.
+
+    What a stage changes, and what an optimiser has to say, is printed once and stays.
+    """
     if not console.is_terminal:
         yield None
         return
     spinner = Spinner("dots", text=Text(f"{title}: compiling"))
-    said: list[str] = []
+    seen: list[Row] = []
     with Live(spinner, console=console, refresh_per_second=8, transient=True) as display:
 
         def update(row: Row) -> None:
-            message = str(row.get("message") or "")
-            if message and [message] != said:
-                said[:] = [message]
-                display.console.print(f"{title}: {message}", style="dim", markup=False, highlight=False)
+            for line in news(seen[-1] if seen else None, row):
+                display.console.print(f"{title}: {line}", style="dim", markup=False, highlight=False)
+            seen[:] = [row]
             spinner.update(text=Text(f"{title}: {progress_line(row)}"))
 
         yield update
+
+
+def news(before: Row | None, row: Row) -> list[str]:
+    """What is to be told once, when a row follows another: a new stage, and why an optimiser stopped."""
+    message = str(row.get("message") or "")
+    told = [stage_words(row)] if before is None or begins_stage(before, row) else []
+    return [*told, message] if message and (before is None or message != before.get("message")) else told
 
 
 def progress_line(row: Row) -> str:

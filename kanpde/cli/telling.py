@@ -51,7 +51,9 @@ def print_story(console: Console, record: Record, path: Path) -> None:
         _print_stages(console, found)
     for note in notes(found):
         print_line(console, note)
-    print_pairs(console, "", closing(record, path))
+    print_pairs(console, "", [("verdict", verdict(record)), ("cost", _cost(record))])
+    if record.status in UNFINISHED:
+        print_line(console, f"go on with {resuming(record, path)}")
 
 
 def _print_stages(console: Console, found: Sequence[Chapter]) -> None:
@@ -182,12 +184,6 @@ def notes(found: Sequence[Chapter]) -> list[str]:
 def _named(befallen: Sequence[Chapter]) -> str:
     windows = [f"{c.stage}" if c.window is None else f"{c.stage} of window {c.window}" for c in befallen]
     return f"stage{'' if len(windows) == 1 else 's'} {', '.join(windows)}"
-
-
-def closing(record: Record, path: Path) -> list[tuple[str, str]]:
-    """The verdict, what it cost, and how an unfinished run goes on."""
-    pairs = [("verdict", verdict(record)), ("cost", _cost(record))]
-    return pairs if record.status not in UNFINISHED else [*pairs, ("to go on", resuming(record, path))]
 
 
 def verdict(record: Record) -> str:

@@ -69,6 +69,7 @@ def _mark_stages(axes: Any, rows: Sequence[Row]) -> None:
                 fontsize=6,
                 color=GREY,
                 va="top",
+                bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5},
             )
             labelled = start
 
@@ -92,7 +93,8 @@ def stage_words(row: Row) -> str:
     """
     change = "start" if row["stage"] == 0 else row.get("change")
     size = None if row.get("parameters") is None else f"{row['parameters']} parameters"
-    return f"stage {row['stage']}: {', '.join(str(part) for part in (change, row.get('basis'), size) if part)}"
+    told = ", ".join(str(part) for part in (change, row.get("basis"), size) if part)
+    return f"stage {row['stage']}{': ' if told else ''}{told}"
 
 
 def column(rows: Sequence[Row], key: str) -> np.ndarray:

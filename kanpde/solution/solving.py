@@ -22,6 +22,7 @@ from kanpde.files import check_writable
 from kanpde.lifting import impose
 from kanpde.network import Network, Trainable, restarted
 from kanpde.plan import check_weights, default_network, fitted
+from kanpde.plots.history import begins_stage, stage_words
 from kanpde.problem import Problem
 from kanpde.record import UNFINISHED
 from kanpde.references.resonance import resonance
@@ -71,7 +72,7 @@ def solve(
         stages: `Stage`s from coarse to fine; chosen from the network by default.
         seed: of everything random. The same seed gives the same result.
         max_seconds: stop after this wall time with what was reached; a resumed run gets it anew.
-        progress: print a line now and then.
+        progress: print a line for each stage and one now and then.
         checkpoint: file that keeps the run while it goes on, and the solution in the end.
         resume: go on from `checkpoint` if it exists, bit by bit; a finished run is returned as it is.
         initial_guess: a solution of a similar problem whose network is the start.
@@ -372,7 +373,13 @@ def _announcer(progress: bool, callback: Callable[[Row], None] | None) -> Callab
     if not progress:
         return callback
 
+    before: Row | None = None
+
     def announce(row: Row) -> None:
+        nonlocal before
+        if before is None or begins_stage(before, row):
+            print(stage_words(row), flush=True)
+        before = row
         if row["iteration"] % EVERY == 0:
             print(f"stage {row['stage']}  iteration {row['iteration']}  residual {row['residual']:.2e}", flush=True)
         if callback is not None:
