@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import math
 import time
 import warnings
@@ -100,6 +101,8 @@ def solve(
     earlier = _earlier(problem, checkpoint, resume, network)
     if earlier is not None and (answer := earlier.record.answer(rtol)) is not None:
         return dataclasses.replace(earlier, record=answer)
+    if earlier is not None and not earlier.iterations:
+        earlier = None  # stopped before its first step: it begins again
     order = Order(
         problem,
         rtol,
@@ -155,6 +158,13 @@ class Order:
         """The file of a part of the run, beside that of the whole."""
         return None if self.checkpoint is None else Path(self.checkpoint).with_suffix(f".{name}.h5")
 
+    def cleared(self, kind: str) -> None:
+        """Removes the files of parts, when that of the whole has all that they had."""
+        if self.checkpoint is not None:
+            path = Path(self.checkpoint)
+            for file in path.parent.glob(f"{glob.escape(path.stem)}.{kind}*.h5"):
+                file.unlink(missing_ok=True)
+
     def solved(self, problem: Problem, rtol: float, name: str, left: float | None, **changes: Any) -> Solution:
         """A part of the run, solved by itself and kept in a file of its own until the whole is done."""
         options = {
@@ -187,6 +197,8 @@ def _trained(order: Order, earlier: Solution | None, started: float) -> Solution
     units = _units(problem)
     problem = problem if units is None else scaled(problem, units.scales)
     left = None if earlier is None or checkpoint is None else snapshot_of(checkpoint, earlier, problem)
+    if left is not None and not left.progress.history:
+        earlier = left = None  # time ran out while starts competed: they compete again
     guess = earlier or order.guess
     ansatz = _ansatz(problem, order) if earlier is None else earlier.field.ansatz
     candidates = _candidates(problem, ansatz, order, guess)
@@ -206,27 +218,34 @@ def _trained(order: Order, earlier: Solution | None, started: float) -> Solution
     solution = solution_of(run, run.go(candidates))
     if checkpoint is not None:
         saved(solution, checkpoint, run.left)
+        if solution.iterations:
+            order.cleared("step")
     return solution
 
 
 def _led(order: Order, path: Sequence[Problem], started: float) -> Solution:
     """The problems of a continuation one after the other, each from the solution of the one before."""
-    guess, rows = order.guess, 0
+    guess, status = order.guess, ""
+    small = dataclasses.replace(order.pinned, largest=min(LED_LARGEST, order.pinned.largest or LED_LARGEST))
     for k, step in enumerate(path):
         left = None if order.max_seconds is None else order.max_seconds - (time.perf_counter() - started)
-        if left is not None and left <= 0:
+        status = "out of time" if left is not None and left <= 0 else ""
+        if status:
             break
         share = None if left is None else left / (len(path) - k + 1)
-        small = dataclasses.replace(order.pinned, largest=min(LED_LARGEST, order.pinned.largest or LED_LARGEST))
-        guess = order.solved(
-            step, max(order.rtol, LED_RTOL), f"step{k}", share, initial_guess=guess, pinned=small, stages=None
-        )
-        rows += guess.iterations
-    final = _trained(dataclasses.replace(order, guess=guess, network=None), None, started)
-    for k in range(len(path)):
-        if (file := order.part(f"step{k}")) is not None:
-            file.unlink(missing_ok=True)
-    return final
+        changes = {"initial_guess": guess, "pinned": small, "stages": None}
+        guess = order.solved(step, max(order.rtol, LED_RTOL), f"step{k}", share, **changes)
+        status = "interrupted" if guess.status == "interrupted" else ""
+        if status:
+            break
+    final = dataclasses.replace(order, guess=guess, network=None)
+    return _reached(final, status, started) if status else _trained(final, None, started)
+
+
+def _reached(order: Order, status: str, started: float) -> Solution:
+    """What a continuation has reached that was stopped on its way; the files of its steps keep the rest."""
+    found = _trained(dataclasses.replace(order, stages=(), checkpoint=None), None, started)
+    return dataclasses.replace(found, record=dataclasses.replace(found.record, status=status))
 
 
 def _path(order: Order, wanted: bool | Sequence[float] | Sequence[Problem] | None) -> tuple[Problem, ...]:
@@ -273,10 +292,7 @@ def _marched(order: Order, count: int) -> Solution:
     done = joined(problem, found, edges[: len(found) + 1], order.rtol)
     if order.checkpoint is not None and done.status not in UNFINISHED:
         saved(done, order.checkpoint)
-        for k in range(count):
-            file = order.part(f"window{k}")
-            assert file is not None
-            file.unlink(missing_ok=True)
+        order.cleared("window")
     return done
 
 
