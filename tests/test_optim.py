@@ -17,8 +17,9 @@ from contracts import (
 )
 
 from kanpde.optim import LBFGS, Adam, Constant, Cosine, Exponential, LevenbergMarquardt, SSBroyden, Status
+from kanpde.optim.factors import Dual, damped, linear_model, reach
 from kanpde.optim.lbfgs import direction
-from kanpde.optim.levenberg_marquardt import damped, reach
+from kanpde.optim.nielsen import raised
 from kanpde.optim.objective import linearize
 from kanpde.optim.ssbroyden import scaling, updated
 from kanpde.optim.wolfe import Probe, Wolfe, cubic_step
@@ -182,12 +183,49 @@ def test_row_blocks_and_a_jacobian_that_is_not_kept_change_nothing(name):
         assert one.trials == other.trials
 
 
-def test_fewer_rows_than_unknowns_give_a_damped_step():
-    def thin(theta):
-        return torch.stack([theta.sum() - 3, theta[0] * theta[1] - 1])
+def thin(theta):
+    """Three rows."""
+    return torch.stack([theta.sum() - 3, theta[0] * theta[1] - 1, torch.sin(3 * theta[2]) + theta[3] ** 2 - 0.3])
 
+
+def test_fewer_rows_than_unknowns_give_a_damped_step():
     for name in DAMPED:
         assert run(DAMPED[name], thin, start(5, 0.5), 40)[-1].loss < 1e-20
+
+
+@pytest.mark.parametrize("orthogonal", [False, True])
+@pytest.mark.parametrize("damping", [10.0, 1e-2, 1e-5, 1e-7])
+def test_the_dual_step_is_the_primal_one(orthogonal, damping):
+    """Every number that the method asks a factor for, with rows on either side and a column of zeros."""
+    objective, theta = LeastSquares(thin), start(5, 0.4)
+    primal, dual = linearize(objective, theta, orthogonal), linear_model(objective, theta, orthogonal)
+    assert isinstance(dual, Dual)
+    assert not isinstance(linear_model(LeastSquares(wavy(1)), start(7), orthogonal), Dual)
+    assert not isinstance(linear_model(LeastSquares(thin, keeps_jacobian=False), theta, orthogonal), Dual)
+    one, other = damped(primal, damping), damped(dual, damping)
+    weights = torch.tensor([0.3, -1.0, 2.0], dtype=torch.float64)
+    assert_close(dual.gradient, primal.gradient, 1e-13)
+    assert_close(other.velocity, one.velocity, 1e-8)
+    assert_close(other.pulled(weights), one.pulled(weights), 1e-8)
+    assert other.predicted == pytest.approx(one.predicted, rel=1e-8)
+    assert other.reduction == pytest.approx(one.reduction, rel=1e-8)
+    assert other.length(theta) == pytest.approx(one.length(theta), rel=1e-13)
+    assert other.damping == one.damping == damping
+    v = torch.cos(torch.arange(5, dtype=torch.float64))
+    assert_close(dual.products.forward(v), primal.products.forward(v), 1e-13)
+    assert_close(dual.products.adjoint(weights), primal.products.adjoint(weights), 1e-13)
+    assert_close(dual.products.normal(v), primal.products.normal(v), 1e-13)
+
+
+def test_the_dual_endgame_sees_small_singular_values():
+    """Cholesky of J D⁻²Jᵀ breaks down where its QR factor goes on."""
+    plain = ill_conditioned(rows=12, span=10)
+    wide = LeastSquares(lambda theta: plain(theta[:12] + torch.linspace(-1, 1, 30, dtype=torch.float64) @ theta[12:]))
+    theta = start(42, 0.0)
+    assert damped(linear_model(wide, theta, orthogonal=False), 1e-28) is None
+    state = LevenbergMarquardt(damping=1e-28, orthogonal_below=0.0, geodesic=False)
+    first = state.init(wide, theta)
+    assert state.step(wide, first).loss < 1e-13 * first.loss
 
 
 def test_columns_of_zeros_stay_where_they_are():
@@ -223,9 +261,9 @@ def test_damping_is_nielsens(theta):
     assert state.gain == pytest.approx(decrease / (0.5 * residual**2))
 
 
-def projection_share(jacobian, residual, damping=0.0):
+def projection_share(jacobian, residual, damping=0.0, scale=None):
     """|P r|²/|r|² by the singular value decomposition of J with columns of length one, damped or not."""
-    u, s, _ = torch.linalg.svd(jacobian / jacobian.norm(dim=0), full_matrices=False)
+    u, s, _ = torch.linalg.svd(jacobian / (jacobian.norm(dim=0) if scale is None else scale), full_matrices=False)
     share = s**2 / (s**2 + damping) if damping else (s > 1e-12 * s[0]).to(s)
     return float((share * (u.T @ residual) ** 2).sum() / (residual @ residual))
 
@@ -233,7 +271,7 @@ def projection_share(jacobian, residual, damping=0.0):
 @pytest.mark.parametrize("doubled", [False, True])
 def test_reach_is_the_share_of_the_residual_in_the_tangent_space(doubled):
     """Of the orthogonal factor to rounding, redundant columns or not; of Cholesky's what its λ leaves of it."""
-    plain, count = wavy(3, rows=12), 7
+    plain, count = wavy(3, rows=16), 7
     function = (lambda theta: plain(theta[:count] - 2 * theta[count:])) if doubled else plain
     theta = start(2 * count if doubled else count, 0.2)
     residual, jacobian = function(theta), torch.func.jacrev(function)(theta)
@@ -250,12 +288,37 @@ def test_reach_is_the_share_of_the_residual_in_the_tangent_space(doubled):
     assert state.reach == pytest.approx(projection_share(jacobian, residual, used), rel=1e-9)
 
 
+def flat(theta):
+    """Four rows, the last without a slope: the residual is never all within reach."""
+    parts = [theta.sum() - 3, theta[0] * theta[1] - 1, torch.sin(theta[2]), 2.0 * theta[0] ** 0]
+    return torch.stack(parts)
+
+
+@pytest.mark.parametrize("damping", [1e-2, 1e-13])
+def test_reach_of_fewer_rows_than_parameters_is_that_within_the_damping(damping):
+    theta = start(9, 0.7)
+    jacobian = torch.func.jacrev(flat)(theta)
+    scale = jacobian.norm(dim=0).clamp_min(1e-8 * float(jacobian.norm(dim=0).max()))
+    expected = projection_share(jacobian, flat(theta), damping, scale)
+    assert 0.3 < expected < 0.999
+    for orthogonal in (False, True):
+        linear = linear_model(LeastSquares(flat), theta, orthogonal)
+        if factor := damped(linear, damping):
+            assert reach(linear, factor) == pytest.approx(expected, rel=1e-10)
+    assert factor is not None
+
+
 def test_reach_vanishes_where_the_space_is_exhausted():
     states = run(LevenbergMarquardt(), wavy(2), start(7, 0.3), 60)
     assert states[0].reach == 1.0
     assert states[1].reach > 0.1
     assert states[-1].loss > 1e-3
     assert states[-1].reach < 1e-12
+
+
+def test_rejected_dampings_grow_ever_faster():
+    assert list(itertools.islice(raised(3.0, 1e-28), 5)) == [3.0, 6.0, 24.0, 192.0, 3072.0]
+    assert list(itertools.islice(raised(1e-30, 1e-3), 3)) == [1e-30, 1e-3, 4e-3]
 
 
 def test_the_plain_step_is_taken_where_the_acceleration_drowns_in_rounding():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -101,17 +102,42 @@ class Optimizer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class BlockProducts:
+    """Products with a J that is kept, as row blocks Jᵀ (P, n)."""
+
+    residual: Tensor
+    blocks: tuple[Tensor, ...]
+
+    def forward(self, direction: Tensor) -> Tensor:
+        """J v, (N,)."""
+        return torch.cat([direction @ block for block in self.blocks])
+
+    def adjoint(self, weights: Tensor) -> Tensor:
+        """Jᵀ w, (P,)."""
+        parts = weights.split([block.shape[1] for block in self.blocks])
+        return torch.stack([block @ part for block, part in zip(self.blocks, parts, strict=True)]).sum(0)
+
+    def normal(self, direction: Tensor) -> Tensor:
+        """JᵀJ v, (P,)."""
+        return self.adjoint(self.forward(direction))
+
+
+@dataclass(frozen=True, eq=False)
 class Linearization:
     """r and J at one θ, kept as row blocks, or reduced at once to the triangle R of [J r] where J is too large.
 
     Attributes:
+        objective: whose.
+        theta: where.
         residual: (N,).
         blocks: Jᵀ row blocks (P, n), or () when J is not kept.
         reduced: with a Gram matrix [J r]ᵀ[J r] (orthogonal=False) or the triangle R of [J r], (P + 1, P + 1).
         orthogonal: which of the two.
     """
 
+    objective: Objective
+    theta: Tensor
     residual: Tensor
     blocks: tuple[Tensor, ...]
     reduced: Tensor
@@ -131,26 +157,38 @@ class Linearization:
             return self.reduced[:-1, :-1].T @ self.reduced[:-1, -1]
         return self.reduced[:-1, -1]
 
+    @cached_property
+    def products(self) -> Products:
+        """J v and Jᵀ w, from the blocks where they are kept."""
+        return BlockProducts(self.residual, self.blocks) if self.blocks else self.objective.products(self.theta)
+
 
 def linearize(objective: Objective, theta: Tensor, orthogonal: bool) -> Linearization:
     """Accumulates the row blocks: by QR of [R; block] (TSQR) where `orthogonal`, else by summing Gram matrices."""
-    residuals, blocks, reduced = [], [], None
-    for residual, transposed in objective.linearized(theta):
+    return reduced(objective, theta, objective.linearized(theta), orthogonal)
+
+
+def reduced(
+    objective: Objective, theta: Tensor, rows: Iterable[tuple[Tensor, Tensor]], orthogonal: bool
+) -> Linearization:
+    """The same from row blocks (r (n,), Jᵀ (P, n)) that are there already."""
+    residuals, blocks, total = [], [], None
+    for residual, transposed in rows:
         residuals.append(residual)
-        reduced = _reduce(reduced, transposed, residual, orthogonal)
+        total = _reduce(total, transposed, residual, orthogonal)
         if objective.keeps_jacobian:
             blocks.append(transposed)
-    assert reduced is not None
-    return Linearization(torch.cat(residuals), tuple(blocks), reduced, orthogonal)
+    assert total is not None
+    return Linearization(objective, theta, torch.cat(residuals), tuple(blocks), total, orthogonal)
 
 
-def _reduce(reduced: Tensor | None, transposed: Tensor, residual: Tensor, orthogonal: bool) -> Tensor:
+def _reduce(total: Tensor | None, transposed: Tensor, residual: Tensor, orthogonal: bool) -> Tensor:
     """Accumulation is apart from the solve, so that ranks of a parallel run could each do their own rows."""
     if not orthogonal:
         gram = gram_matrix(transposed, residual)
-        return gram if reduced is None else reduced + gram
+        return gram if total is None else total + gram
     joined = torch.cat([transposed, residual[None]])
-    rows = joined.T if reduced is None else torch.cat([reduced, joined.T])
+    rows = joined.T if total is None else torch.cat([total, joined.T])
     triangle = torch.linalg.qr(rows, mode="r")[1]
     missing = joined.shape[0] - triangle.shape[0]
     return torch.nn.functional.pad(triangle, (0, 0, 0, missing)) if missing > 0 else triangle
