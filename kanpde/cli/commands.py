@@ -88,7 +88,8 @@ def solve_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
                 **wish.choices.arguments(problem),
             )
             record = _keep(problem, solution, files, stored)
-            files.checkpoint.unlink(missing_ok=True)
+            if record.finished:  # else it holds the state that --resume goes on from
+                files.checkpoint.unlink(missing_ok=True)
     return _tell(console, files, record, as_json)
 
 

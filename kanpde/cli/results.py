@@ -67,7 +67,7 @@ def find_results(result: str | None, out: Path) -> list[Path]:
     place = next((place for place in places if place.exists()), None)
     if place is None:
         raise StoreError(f"{places[0]}: no such file or directory. Name a result, or a directory of results.")
-    found = sorted(set(place.glob("*.h5")) - set(place.glob("*-checkpoint.h5"))) if place.is_dir() else [place]
+    found = sorted(set(place.glob("*.h5")) - set(place.glob("*-checkpoint.*"))) if place.is_dir() else [place]
     if not found:
         raise StoreError(f"{place} holds no results (*.h5). Make one with kanpde solve FILE --out {place}.")
     return found
