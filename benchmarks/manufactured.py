@@ -89,9 +89,15 @@ def listed(value: Any) -> list[Any]:
 # ---- conditions
 
 
-def value(on: Region | None = None) -> Part:
-    """Dirichlet's."""
-    return lambda u, e: kp.Dirichlet(u, e, on=on)
+def value(on: Region | None = None, zero: Expression = 0) -> Part:
+    """Dirichlet's.
+
+    Args:
+        on: where, the whole boundary by default.
+        zero: an expression that vanishes there and not inside. The solver continues data into a shape as they are
+            written: those of a solution would be the solution. With this they are another function inside.
+    """
+    return lambda u, e: kp.Dirichlet(u, e * (1 + zero), on=on)
 
 
 def flux(on: Region | None = None) -> Part:
