@@ -1,4 +1,4 @@
-"""The conventional solvers beside the network: Chebyshev collocation, differences of order 2 to 8, elements P2 to P4.
+"""The conventional solvers of elliptic problems: Chebyshev collocation, differences of order 2 to 8, elements P2 to P4.
 
 Each is one solve at one resolution: its time has no error estimate and no second grid in it, which is to its advantage.
 The error is the relative L2 norm by quadrature between the nodes, and its time is not counted.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -37,18 +37,9 @@ from kanpde.references.reference import relative_l2, solve_spectral
 Array = np.ndarray
 T = TypeVar("T")
 
-DEGREES = (2, 3, 4)
-ORDERS = (2, 4, 6, 8)
 REPEATED = 0.3  # a solve faster than this is done three times, and the median counts
 CG_TOLERANCE = 1e-10  # far below the errors that elements reach in three dimensions
-ROUNDED = 1e-8  # below this an error that rises again is rounding
 LARGEST_RULE = 9  # of scikit-fem's tables on tetrahedra
-LARGEST_SYSTEM = 1.2e6  # unknowns
-RESOLUTIONS = {
-    "Chebyshev": (6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32, 40, 48, 56, 64),
-    "differences": (13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025),
-    "scikit-fem": (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256),
-}
 
 
 @dataclass(frozen=True)
@@ -284,7 +275,7 @@ def solved(matrix: sparse.csr_array, right: Array, iterative: bool) -> Array:
     return factors.solve(right)
 
 
-# ---- all of them, from coarse to fine
+# ---- one solve each
 
 
 def finite_elements(problem: Problem, degree: int, intervals: int) -> Measured:
@@ -328,28 +319,3 @@ def timed(solve: Callable[[], T]) -> tuple[float, T]:
         result = solve()
         seconds.append(time.perf_counter() - clock)
     return sorted(seconds)[len(seconds) // 2], result
-
-
-def methods() -> dict[str, Callable[[Problem, int], Measured]]:
-    """Every solver by name, as a function of the problem and the resolution."""
-    table: dict[str, Callable[[Problem, int], Measured]] = {"Chebyshev": chebyshev}
-    table |= {f"differences of order {p}": lambda q, n, p=p: differences(q, p, n) for p in ORDERS}
-    table |= {f"scikit-fem P{k}": lambda q, n, k=k: finite_elements(q, k, n) for k in DEGREES}
-    return table
-
-
-def ladder(problem: Problem, method: str, seconds: float, accuracy: float = 1e-11) -> Iterator[Measured]:
-    """Finer and finer, until the accuracy is reached, rounding takes over, or the next solve would take too long."""
-    solve, dimension = methods()[method], len(problem.coordinates)
-    resolutions = RESOLUTIONS[method.split()[0]]
-    least = 0 if "order" not in method else int(method[-1]) + 4
-    best, before = math.inf, None
-    for resolution in (n for n in resolutions if n >= least):
-        growth = 1.0 if before is None else (resolution / before.resolution) ** dimension
-        if before is not None and (before.seconds * growth > seconds or before.unknowns * growth > LARGEST_SYSTEM):
-            return
-        before = solve(problem, resolution)
-        yield before
-        if before.error <= accuracy or (best < ROUNDED and before.error > 3 * best):
-            return
-        best = min(best, before.error)

@@ -18,21 +18,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.conventional import ladder
+from benchmarks.evolution import deviation
+from benchmarks.ladder import ladder
+from benchmarks.targets import TARGETS
 from kanpde.cli.userfile import load_problem
 from kanpde.lifting import impose
 from kanpde.network import KAN, MLP, Network
 from kanpde.plan import CANDIDATES, assemble, fitted
-from kanpde.stages import Stage
 from kanpde.problem import Problem
 from kanpde.solution import Solution, solve
+from kanpde.stages import Stage
 from kanpde.training import SCOUTING
 
 Row = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 CONVENTIONAL_SECONDS = {2: 3.0, 3: 12.0}  # by dimension: no finer grid where the next solve would take longer
+SOURCES = ("runs.py", "conventional.py", "evolution.py", "ladder.py")
 TRACED = 60  # points of a run's curve in the figure
+ENDING = 0.95  # of its time after which a run is told to stop: its last step and its estimate come on top
 RESTARTS = 3  # of a network that cannot grow: new points and more damping when it stalls; 20 were worse
 
 
@@ -47,6 +51,7 @@ class Case:
 
 
 CASES = (
+    *(Case(target.problem, "default", target.error, target.seconds) for target in TARGETS),
     Case("poisson", "default", 1e-6, 5),
     Case("poisson", "default", 1e-8, 40),
     Case("poisson", "bspline", 1e-6, 40),
@@ -58,7 +63,6 @@ CASES = (
     Case("helmholtz", "default", 1e-6, 60),
     Case("helmholtz", "bspline", 1e-4, 60),
     Case("helmholtz", "mlp", 1e-6, 60),
-    Case("poisson_3d", "default", 1e-5, 60),
     Case("poisson_3d", "bspline", 1e-5, 60),
     Case("poisson_3d", "mlp", 1e-5, 60),
     Case("rational", "default", 1e-5, 30),
@@ -106,9 +110,9 @@ def network_run(case: Case, seed: int, parameters: int | None) -> Row:
         networks = [fitted(n, problem) for n in networks_of(case, problem, seed, parameters)]
         network = scouted(problem, networks, Stage(), seed)
     spent = time.perf_counter() - clock
-    left = max(case.seconds - spent, 0.1)
+    left = max(ENDING * case.seconds - spent, 0.1)
     solution = solve(problem, case.rtol, network=network, stages=stages, seed=seed, max_seconds=left)
-    return {**_named(case), "seed": seed, **results(solution, spent)}
+    return {**_named(case), "seed": seed, "threads": torch.get_num_threads(), **results(solution, spent)}
 
 
 def scouted(problem: Problem, networks: Sequence[Network], stage: Stage, seed: int) -> Network:
@@ -130,9 +134,10 @@ def _named(case: Case) -> Row:
 
 def results(solution: Solution, spent: float) -> Row:
     """What the table and the figure need of a solution that took `spent` seconds before."""
+    error = deviation(solution) if solution.problem.exact is None else solution.relative_l2
     return {
         "title": str(solution.record.network["title"]),
-        "relative_l2": float(solution.relative_l2 or np.nan),
+        "relative_l2": float(np.nan if error is None else error),
         "error_estimate": solution.error_estimate,
         "seconds": spent + solution.seconds,
         "parameters": solution.n_parameters,
@@ -156,7 +161,8 @@ def conventional_run(problem: str, method: str) -> list[Row]:
     statement = problem_named(problem)
     solves = ladder(statement, method, CONVENTIONAL_SECONDS[len(statement.coordinates)])
     rows = [asdict(measured) for measured in solves]
-    return [{"problem": problem, "row": "conventional", "relative_l2": r.pop("error"), **r} for r in rows]
+    own = {"problem": problem, "row": "conventional", "threads": torch.get_num_threads()}
+    return [{**own, "relative_l2": r.pop("error"), **r} for r in rows]
 
 
 def warm_up() -> None:
@@ -176,7 +182,7 @@ def fresh(function: Callable[..., Any], *arguments: Any) -> Any:
 def source_digest() -> str:
     """Of all the code that a figure depends on: rows of an earlier state are measured anew."""
     total = hashlib.sha256()
-    own = [Path(__file__), Path(__file__).with_name("conventional.py")]
+    own = [Path(__file__).with_name(name) for name in SOURCES]
     for path in sorted([*ROOT.glob("kanpde/**/*.py"), *ROOT.glob("problems/*.py"), *own]):
         total.update(path.read_bytes())
     return total.hexdigest()[:12]

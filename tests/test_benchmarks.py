@@ -1,17 +1,23 @@
 """The benchmarks' own machinery: conventional solvers of their declared order, tables that can be made and resumed."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import skfem
+from matplotlib.figure import Figure
 from skfem.models.poisson import laplace
 
-from benchmarks import accuracy, accuracy_report, runs
-from benchmarks.conventional import Coefficients, FiniteElements, LagrangeSimplex, conical_rule, ladder, methods
+from benchmarks import accuracy, accuracy_report, evolution, runs
+from benchmarks.conventional import Coefficients, FiniteElements, LagrangeSimplex, conical_rule
+from benchmarks.ladder import FRONTS, ladder, methods, suitable
 from benchmarks.stored import Stored
+from benchmarks.targets import TARGETS, Target
+from kanpde.references.ivp_periodic import Size
 from kanpde.store import load_table
 
 
@@ -90,7 +96,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accuracy, "CASES", cases)
     monkeypatch.setattr(accuracy, "fresh", lambda function, *arguments: function(*arguments))
     monkeypatch.setattr(runs, "CONVENTIONAL_SECONDS", {2: 0.01})
-    monkeypatch.setattr(accuracy, "methods", lambda: {"Chebyshev": None, "scikit-fem P2": None})
+    monkeypatch.setattr(accuracy, "suitable", lambda _: ("Chebyshev", "scikit-fem P2"))
     monkeypatch.setattr(accuracy, "source_digest", lambda: "now")
 
 
@@ -138,3 +144,174 @@ def test_cheapest_takes_the_coarsest_grid_and_then_the_fastest_method() -> None:
     rows = [{**row, "resolution": 5} for row in rows]
     assert accuracy_report.told(rows[2], 1e-9).startswith("not reached")
     assert accuracy_report.told(rows[2], 1e-3).startswith("a, n = 5: 1.0e-06")
+
+
+# ---- targets
+
+
+ASKED = Target("poisson", 1e-6, 10.0, "somebody: 1e-3, a week", "a remark")
+
+
+def seed_row(error: float, seconds: float, seed: int = 0, target: Target = ASKED) -> dict[str, object]:
+    return {
+        "problem": target.problem,
+        "row": "default",
+        "rtol": target.error,
+        "budget": target.seconds,
+        "seed": seed,
+        "title": "KAN",
+        "relative_l2": error,
+        "error_estimate": None if seed else error,
+        "seconds": seconds,
+        "parameters": 100 + seed,
+        "iterations": 5,
+        "converged": True,
+        "status": "converged",
+        "trace": [[0.1, 1.0], [seconds, 0.1]],
+        "threads": 1,
+        "workers": 2,
+    }
+
+
+def grid_row(problem: str, method: str, error: float, seconds: float) -> dict[str, object]:
+    own = {"problem": problem, "row": "conventional", "method": method, "resolution": 9, "unknowns": 81}
+    return {**own, "relative_l2": error, "seconds": seconds, "threads": 1, "workers": 2}
+
+
+def test_a_target_takes_accuracy_and_time_from_more_than_half_of_the_seeds() -> None:
+    """Accurate but late counts as little as in time but wrong, or unknown."""
+    runs_of = [(5e-7, 9.0), (9e-7, 10.0), (2e-6, 1.0), (1e-9, 10.1), (float("nan"), 1.0)]
+    rows = [seed_row(*run, seed=k) for k, run in enumerate(runs_of)]
+    line = accuracy_report.target_line(ASKED, rows)
+    assert line["target met"] == "**missed**: 2 of 5 seeds"
+    assert line["target"] == "**1e-06 in 10 s**"
+    assert line["true error"] == "**7.0e-07 (2.0e-06, 4 of 5)**"
+    line = accuracy_report.target_line(ASKED, rows[:3])
+    assert line["target met"] == "met: 2 of 3 seeds"
+    assert line["target"] == "1e-06 in 10 s"
+    assert line["true error"] == "9.0e-07 (2.0e-06)"
+    assert line["estimate"] == "5.0e-07 (5.0e-07, 1 of 3)"
+    assert line["seconds"] == "9.0 (10.0)"
+    assert line["parameters"] == "101"
+    assert line["best published"] == "somebody: 1e-3, a week"
+    assert line["conventional"] == "none of ours"
+
+
+def test_a_target_is_judged_by_its_own_runs_alone() -> None:
+    later, looser, other = replace(ASKED, seconds=300.0), replace(ASKED, error=1e-3), replace(ASKED, problem="rational")
+    rows = [seed_row(1e-7, 1.0, target=t) for t in (ASKED, later, looser, other)]
+    rows += [{**rows[0], "row": "mlp"}, grid_row("poisson", "Chebyshev", 2e-7, 0.5)]
+    assert accuracy_report.asked(ASKED, rows) == rows[:1]
+    assert accuracy_report.target_line(ASKED, rows)["conventional"] == "Chebyshev, n = 9: 2.0e-07 in 0.500 s"
+
+
+def test_the_report_begins_with_the_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    unrun = Target("rational", 1e-7, 60.0, remark="of no run")
+    monkeypatch.setattr(accuracy_report, "TARGETS", (ASKED, unrun))
+    rows = [seed_row(1e-4, 1.0), *(grid_row("poisson", m, 1e-8, 0.1) for m in ("Chebyshev", "scikit-fem P2"))]
+    text = accuracy_report.report(rows, {"commit": "abc"})
+    head, details = text.split("## All runs")
+    assert "commit abc; 2 run(s) at a time, 1 thread(s) each" in head
+    assert "**missed**: 0 of 1 seeds" in head
+    assert "1e-06: a remark." in head
+    assert "of no run" not in text
+    assert "Chebyshev, n = 9" in details
+    assert details.rstrip().endswith("(no runs)")  # by family: differences have not run
+    rows.append(grid_row("poisson", "differences of order 8", 1e-8, 0.1))
+    assert "differences of order 8, n = 9" in accuracy_report.report(rows, {}).split("## All runs")[1]
+
+
+def test_the_figure_has_a_panel_for_every_problem_and_its_targets() -> None:
+    rows = [seed_row(target.error, target.seconds / 2, target=target) for target in TARGETS]
+    rows += [grid_row(name, method, 1e-8, 0.1) for name, method in FRONTS.items()]
+    figure = Figure()
+    accuracy_report.draw(figure, rows)
+    drawn = [axis for axis in figure.axes if axis.get_visible()]
+    assert [axis.get_title() for axis in drawn] == list(accuracy_report.NAMES.values())
+    targets = [sum(line.get_label() == "target" for line in axis.lines) for axis in drawn]
+    assert sum(targets) == len(TARGETS)
+    assert min(targets) == 1
+
+
+def test_every_target_is_a_case_with_a_name_and_a_solver_beside_it() -> None:
+    cases = {(case.problem, case.row, case.rtol, case.seconds) for case in runs.CASES}
+    assert len(cases) == len(runs.CASES)
+    for target in TARGETS:
+        assert (target.problem, "default", target.error, target.seconds) in cases
+        found = suitable(runs.problem_named(target.problem))
+        assert set(found) <= set(methods())
+        assert bool(found) == (not target.problem.startswith("poisson_5d"))
+    assert set(accuracy_report.NAMES) == set(accuracy.PROBLEMS)
+
+
+def test_slow_problems_have_seeds_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cases = [runs.Case(name, "default", 1e-3, 1.0) for name in ("poisson", "burgers")]
+    monkeypatch.setattr(accuracy, "CASES", cases)
+    stored = Stored(tmp_path / "accuracy.h5", "now")
+    stored.add(
+        [{"problem": "poisson", "row": "default", "rtol": 1e-3, "budget": b, "seed": s} for b, s in ((1, 1), (2, 0))]
+    )
+    names = [name for name, _ in accuracy.tasks(stored, ["poisson", "burgers"], ["default"], seeds=3, slow=1)]
+    assert names == [
+        f"{name}, default, 1e-03, seed {k}" for name, k in (("poisson", 0), ("poisson", 2), ("burgers", 0))
+    ]
+
+
+def test_runs_say_how_many_were_at_work(tmp_path: Path) -> None:
+    stored = Stored(tmp_path / "accuracy.h5", "now")
+    row = {"problem": "poisson", "relative_l2": 1e-3, "seconds": 1.0}
+    accuracy.run_all(stored, [(str(k), lambda k=k: [{**row, "seed": k}]) for k in range(3)], workers=2)
+    rows = load_table(tmp_path / "accuracy.h5")[0]
+    assert sorted(row["seed"] for row in rows) == [0, 1, 2]
+    assert {row["workers"] for row in rows} == {2}
+
+
+def test_a_run_is_told_to_stop_before_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, float] = {}
+
+    def solve(_: object, rtol: float, *, max_seconds: float, **__: object) -> None:
+        asked.update(rtol=rtol, max_seconds=max_seconds)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "solve", solve)
+    with pytest.raises(KeyboardInterrupt):
+        runs.network_run(runs.Case("poisson", "default", 1e-3, 100.0), 0, None)
+    assert asked["rtol"] == 1e-3
+    assert asked["max_seconds"] == pytest.approx(95, abs=1)
+
+
+# ---- evolutions
+
+
+def test_lines_converge_at_a_high_order() -> None:
+    """Eight, until the tolerance of the steps."""
+    coarse, fine = (methods()["method of lines"](runs.problem_named("heat_1d"), n) for n in (49, 97))
+    assert fine.error > 1e-9
+    assert np.log2(coarse.error / fine.error) > 6
+
+
+@pytest.fixture
+def rough_truth(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fewer modes, for seconds count."""
+    monkeypatch.setattr(evolution, "TRUTH", Size(2048, 256))
+    evolution.truth.cache_clear()
+    yield
+    evolution.truth.cache_clear()
+
+
+@pytest.mark.usefixtures("rough_truth")
+def test_modes_converge_to_the_truth() -> None:
+    coarse, fine = (methods()["exponential integrator"](runs.problem_named("allen_cahn"), n) for n in (256, 512))
+    assert fine.error < 1e-4
+    assert 1.5 < np.log2(coarse.error / fine.error) < 2.5
+
+
+@pytest.mark.usefixtures("rough_truth")
+def test_without_a_closed_solution_the_error_is_the_distance_from_the_truth() -> None:
+    problem = runs.problem_named("allen_cahn")
+
+    class Made(SimpleNamespace):
+        def __call__(self, points: np.ndarray) -> np.ndarray:
+            return 1.001 * evolution.truth(problem)(points)
+
+    assert evolution.deviation(Made(problem=problem)) == pytest.approx(1e-3, rel=1e-6)
