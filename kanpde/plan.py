@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.adaptive import ADAPTIVE_RULES, adapted
+from kanpde.causal import causal, epsilon_for
 from kanpde.collocation import PointSet, collocate
 from kanpde.corners import conflicts
 from kanpde.domain import Product, halton
@@ -260,9 +262,44 @@ def assemble(
     density: float = POINTS_PER_PARAMETER,
 ) -> ResidualSystem:
     """The residual system of a stage; conditions are balanced unless the user gave weights."""
-    parts = blocks(problem, ansatz, point_count(network, stage, density), seed, stage.sampling, weights or ())
+    adaptive = stage.sampling in ADAPTIVE_RULES
+    rule = "sobol" if adaptive else stage.sampling
+    parts = blocks(problem, ansatz, point_count(network, stage, density), seed, rule, weights or ())
+    if adaptive or stage.causal:
+        parts = [_focused(problem, network, ansatz, stage, part, seed) for part in parts]
     system = ResidualSystem(parts, network, ansatz, memory, problem.parameters)
     return system if weights is not None else balanced(system, system.theta)
+
+
+def _focused(problem: Problem, network: Trainable, ansatz: Ansatz, stage: Stage, block: Block, seed: int) -> Block:
+    """Equations at points that follow the network's residual, and at late times as far as earlier ones hold."""
+    if not block.label.startswith("equations"):
+        return block
+
+    def magnitude(points: PointSet) -> np.ndarray:
+        own = replace(block, points=PointSet(points.x, np.ones(len(points)), points.normals), weight=1.0)
+        system = ResidualSystem([own], network, ansatz, parameters=problem.parameters)
+        rows = system.residual(system.theta).reshape(len(block.equations), -1)
+        return rows.square().sum(0).sqrt().cpu().numpy()
+
+    points = block.points
+    if stage.sampling in ADAPTIVE_RULES:
+        names = {operator: region for operator, region in zip(problem.operators, problem.regions, strict=True)}
+        region = names[block.equations[0].operator]
+        points = adapted(
+            region,
+            len(points),
+            magnitude,
+            stage.sampling,
+            seed=seed,
+            moved=lambda even: tempered(problem, clustered(problem, ansatz, even)),
+        )
+    if stage.causal and problem.domain.time is not None:
+        squares = magnitude(points) ** 2
+        mean = float(points.weights @ squares / points.weights.sum())
+        axis = problem.coordinates.index(problem.domain.time)
+        points = causal(points, axis, squares, epsilon_for(mean, stage.causal))
+    return replace(block, points=points)
 
 
 def unseen(problem: Problem, ansatz: Ansatz, system: ResidualSystem, seed: int) -> list[Block]:

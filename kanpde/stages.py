@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
+from kanpde.adaptive import ADAPTIVE_RULES
 from kanpde.collocation import RULES
 from kanpde.errors import ProblemError
 from kanpde.network import Trainable
@@ -30,7 +31,6 @@ class Sized(Protocol):
     memory: int
 
 
-ADAPTIVE = ("rad", "rar-d", "r3")
 LARGEST_NETWORK = 3000  # parameters, where one orthogonal step takes a few seconds
 LADDER = (5, 8, 12, 16, 20, 25, 30, 36, 42, 48, 56, 64)  # degrees of the default network, stage by stage
 LINE_LADDER = (12, 24, 48, 96, 192, 384)  # the same in one dimension, where the network is one edge
@@ -53,7 +53,8 @@ class Stage:
             of the network is large, "rad", "rar-d" or "r3".
         deepen: add a hidden layer when the stage begins; the function stays.
         knots: insert the new knots of B-splines where the residual is, not evenly.
-        causal: ε > 0 weighs instants by exp(−ε Σ loss of the earlier ones) (Wang et al., arXiv 2203.07404).
+        causal: factor in (0, 1) with which the last instants of an evolution count when the stage begins, as the
+            equations do not hold at earlier ones yet (Wang et al., arXiv 2203.07404); 0 for all times alike.
     """
 
     optimizer: Optimizer | str = "auto"
@@ -68,15 +69,15 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Checks the words."""
-        words, rules = ("auto", *OPTIMIZERS), (*RULES, *ADAPTIVE)
+        words, rules = ("auto", *OPTIMIZERS), (*RULES, *ADAPTIVE_RULES)
         if isinstance(self.optimizer, str) and self.optimizer not in words:
             raise ProblemError(f"no optimizer is called {self.optimizer!r}; use one of {', '.join(words)}")
         if self.sampling not in rules:
             raise ProblemError(f"no sampling rule is called {self.sampling!r}; use one of {', '.join(rules)}")
         if self.iterations < 1 or (self.points is not None and self.points < 1):
             raise ProblemError(f"{self} does nothing; give at least one iteration and one point")
-        if self.causal < 0:
-            raise ProblemError(f"causal={self.causal} would prefer late times; give a number from 0 up")
+        if not 0 <= self.causal <= 1:
+            raise ProblemError(f"causal={self.causal} is no factor of the last instants; give a number from 0 to 1")
 
     @property
     def engine(self) -> Optimizer:
