@@ -139,10 +139,33 @@ def _continued(problem: Problem, condition: Initial, start: float, before: Jets)
     unknown = target.expr if isinstance(target, sp.Derivative) else target
     alpha = tuple(order if k == axis else 0 for k in range(problem.domain.dimension))
     variable = JetVariable(problem.fields.index(unknown), alpha)
-
-    def value(*others: np.ndarray) -> np.ndarray:
-        columns = [*others[:axis], np.full_like(others[0], start), *others[axis:]]
-        return before.jet(np.stack(columns, axis=1), [variable])[:, 0]
-
     others = [s for k, s in enumerate(problem.coordinates) if k != axis]
+    value = Ending(before, axis, start, variable)
     return Initial(condition.target, Given(f"{unknown.func}_{order}_at_{start:.6g}", value)(*others))
+
+
+@dataclass(frozen=True, eq=False)
+class Ending:
+    """What a window ends with, as a function of the coordinates other than time.
+
+    Attributes:
+        before: the field of the window.
+        axis: of the time among the coordinates.
+        start: the instant.
+        variable: the unknown or its derivative in time.
+    """
+
+    before: Jets
+    axis: int
+    start: float
+    variable: JetVariable
+
+    def __call__(self, *others: np.ndarray) -> np.ndarray:
+        """Values (n,)."""
+        columns = [*others[: self.axis], np.full_like(others[0], self.start), *others[self.axis :]]
+        return self.before.jet(np.stack(columns, axis=1), [self.variable])[:, 0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What tells one from others: a field that was trained and the same one from a file are equal by this."""
+        network = self.before.network
+        return type(self), (network.theta.cpu().numpy(), network.title, self.axis, self.start, self.variable)
