@@ -9,7 +9,7 @@ import torch
 from contracts import assert_close, check_field, slow_jet
 
 from kanpde.errors import ProblemError
-from kanpde.multiindex import Collapsed, DerivativeSet
+from kanpde.multiindex import Collapsed, DerivativeSet, unit
 from kanpde.network import (
     KAN,
     MLP,
@@ -18,9 +18,12 @@ from kanpde.network import (
     Chebyshev,
     Fourier,
     Joined,
+    deepened,
     network_from_spec,
     network_spec,
+    widened,
     with_bounds,
+    with_breaks,
     with_periodic,
 )
 
@@ -166,6 +169,80 @@ def test_refining_keeps_the_function_and_its_jet(plane):
     assert (finer.n_parameters > network.n_parameters) != fixed
     same = network.grown(lambda basis: None)  # noqa: ARG005
     assert torch.equal(same.theta, network.theta)
+
+
+def with_random_breaks(network):
+    """More knots in the splines of the first layer, others for each input; the first of several stays as it was."""
+    random = np.random.default_rng(2)
+    bases = dict(sorted((i, e.basis) for e in network.layers[0].expansions for i in e.inputs))
+    lines = [
+        np.union1d(b.breakpoints(), random.uniform(-1, 1, 5)) if isinstance(b, BSpline) else None
+        for b in bases.values()
+    ]
+    return with_breaks(network, lines if len(lines) == 1 else [None, *lines[1:]])
+
+
+# Every way to enlarge a network.
+GROWTHS = {
+    "finer": lambda network: network.grown(lambda basis: 2 * basis.resolution + 1),
+    "wider": lambda network: widened(network, 2, 1, seed=4),
+    "only sums": lambda network: widened(network, 1, 0, seed=4),
+    "deeper": deepened,
+    "knots": with_random_breaks,
+    "all": lambda network: with_random_breaks(deepened(widened(network, 1, 1, seed=4))),
+    "deeper twice": lambda network: deepened(deepened(network)),
+    "knots, finer": lambda network: with_random_breaks(network).grown(lambda basis: basis.resolution + 3),
+}
+
+
+def test_growth_keeps_the_function_and_its_jet(case):
+    network, x, _ = case
+    nested = all(e.basis.nested for layer in network.layers for e in layer.expansions)
+    derivatives = DerivativeSet.closure(x.shape[1], [unit(k, x.shape[1], 2) for k in range(x.shape[1])])
+    outside = torch.cat([x, 1.1 * x.sign()])
+    for name, growth in GROWTHS.items():
+        if "finer" in name and not nested:
+            continue
+        larger = growth(network)
+        assert_close(larger(outside).detach(), network(outside).detach(), 1e-13)
+        assert_close(larger.jet(x, derivatives).detach(), network.jet(x, derivatives).detach(), 1e-11)
+        assert (larger.inputs, larger.outputs) == (network.inputs, network.outputs)
+        assert network_from_spec(network_spec(larger), larger.theta).layers == larger.layers
+
+
+def test_growth_adds_what_it_says():
+    network = KAN([2, (3, 2), 1], degree=4, intervals=3, seed=1, bounds=[(0, 2), (-1, 5)])
+    wide = widened(network, 2, 1, seed=0).layers
+    assert [(layer.sums, layer.products) for layer in wide] == [(5, 3), (1, 0)]
+    deep = deepened(network).layers
+    assert [layer.outputs for layer in deep] == [5, 5, 1]
+    assert [layer.squash for layer in deep] == [None, "tanh", None]
+    line = np.array([-1, -0.5, -1 / 3, 1 / 3, 0.9, 1])
+    first = with_breaks(network, [None, line]).layers[0]
+    assert [e.inputs for e in first.expansions] == [(0,), (1,)]
+    assert first.expansions[0].basis == BSpline(4, 3)
+    np.testing.assert_array_equal(first.expansions[1].basis.breakpoints(), line)
+
+
+def test_new_nodes_are_random_but_named_by_the_seed():
+    network = KAN([2, 3, 1], degree=4, intervals=3)
+    one, same, other = (widened(network, 2, 2, seed=s).theta for s in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    old = network.n_parameters
+    assert (one != 0).sum() > old  # the new nodes have edges, so their gradients do not vanish
+
+
+def test_a_network_without_straight_lines_stays_as_deep():
+    for network in (KAN([2, 3, 1], "fourier"), KAN([2, 3, 1], "rbf"), MLP([2, 3, 1])):
+        assert deepened(network) is network
+
+
+def test_a_single_layer_is_deepened_inside_its_bounds():
+    """The new layer maps the inputs to the interval, so that its splines lie where the data are."""
+    deep = deepened(KAN([1, 1], degree=4, intervals=3, bounds=[(3, 7)])).layers
+    assert (deep[0].centre, deep[0].half_width) == ((5.0,), (2.0,))
+    assert (deep[1].centre, deep[1].half_width) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,8 @@ def _more_inputs(layer: Layer, matrix: Tensor, inputs: int, kept: Sequence[int])
 def deepened(network: Network) -> Network:
     """The same function with one hidden layer more before the last, made of identity edges.
 
-    The new layer takes over the squash of the last one, so that what it passes on lies in the interval already. A
-    basis without straight lines (Fourier, RBF, activations) has no identity edge; such a network stays as it is.
+    The new layer takes over the squash and the bounds of the last one, so that what it passes on lies in the interval.
+    A basis without straight lines (Fourier, RBF, activations) has no identity edge; such a network stays as it is.
     """
     last, matrices = network.layers[-1], [c.detach() for c in network.coefficients]
     identities = [_identity(e.basis) for e in last.expansions]
@@ -96,8 +96,8 @@ def deepened(network: Network) -> Network:
         for position, node in enumerate(expansion.inputs):
             block[node, position] = torch.as_tensor(row).to(block)
         blocks.append(block.flatten(1))
-    new = Layer(last.expansions, size, squash=last.squash)
-    layers = [*network.layers[:-1], new, replace(last, squash=None)]
+    new = Layer(last.expansions, size, squash=last.squash, centre=last.centre, half_width=last.half_width)
+    layers = [*network.layers[:-1], new, replace(last, squash=None, centre=None, half_width=None)]
     return Network(layers, [*matrices[:-1], torch.cat(blocks, dim=1), matrices[-1]], network.title)
 
 
