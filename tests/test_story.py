@@ -153,7 +153,13 @@ def test_windows_are_runs_of_their_own() -> None:
     first, second = chapters(joined)
     assert (first.window, second.window, second.change) == (1, 2, "start")
     assert (second.steps, second.seconds, second.fell, second.events) == (2, 4.0, 4.0, ())
-    assert "window" in shown(joined)
+    assert "window stage" in shown(joined)
+
+
+def test_events_name_their_stages_window_by_window() -> None:
+    places = [(1, 0), (1, 0), (1, 2), (2, 0)]
+    found = [Chapter(w, k, "", *[None] * 4, 1, *[None] * 6, events=("stopped",)) for w, k in places]
+    assert notes(found) == ["stages 0, 2 of window 1, stage 0 of window 2 stopped"]
 
 
 def test_a_run_that_returns_an_earlier_network_says_so() -> None:
@@ -206,6 +212,8 @@ def test_a_long_run_stays_a_page() -> None:
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_numbers_are_never_cut(width: int) -> None:
     """The table has the columns that fit; a wide console has all of them, with a legend."""
+    windows = tuple(row | {"window": 0} for row in itertools.chain(*LONG))
+    assert "…" not in shown(record(history=windows), width)
     text = shown(run(*LONG), width)
     assert "…" not in text
     assert all(len(line) <= width for line in text.splitlines())

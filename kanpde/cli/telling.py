@@ -50,7 +50,7 @@ def print_story(console: Console, record: Record, path: Path) -> None:
     if found:
         _print_stages(console, found)
     for note in notes(found):
-        print_line(console, note)
+        console.print(Text(note))
     print_pairs(console, "", [("verdict", verdict(record)), ("cost", _cost(record))])
     if record.status in UNFINISHED:
         print_line(console, f"go on with {resuming(record, path)}")
@@ -130,12 +130,14 @@ REACH = Column(
     "reach", lambda c: _share(c.reach), "of the squared residual, what steps of this network can still remove"
 )
 UNSEEN = Column("unseen", lambda c: _factor(c.overfit), "the residual at new points over that at its own")
+POINTS = Column("points", lambda c: _plain(c.points))
+SPARED = (UNSEEN, REACH, FELL, POINTS)  # where there is little room, the first ones first
 COLUMNS = (
     Column("window", lambda c: _plain(c.window)),
     Column("stage", lambda c: f"{_plain(c.stage)} {c.change}".strip()),
     Column("edges", lambda c: _plain(c.basis)),
     Column("parameters", lambda c: _plain(c.parameters)),
-    Column("points", lambda c: _plain(c.points)),
+    POINTS,
     Column("steps", lambda c: _plain(c.steps)),
     Column("residual", lambda c: _small(c.residual)),
     FELL,
@@ -151,8 +153,8 @@ def fitting(console: Console, found: Sequence[Chapter]) -> list[Column]:
     """The columns that say something; where the console is too narrow for all, some are left out."""
     told = [column for column in COLUMNS if any(column.cell(chapter) for chapter in found)]
     wide = console.options.update(max_width=ENDLESS)
-    for spared in ((), (UNSEEN,), (UNSEEN, REACH), (UNSEEN, REACH, FELL)):
-        columns = [column for column in told if column not in spared]
+    for k in range(len(SPARED) + 1):
+        columns = [column for column in told if column not in SPARED[:k]]
         if Measurement.get(console, wide, stage_table(found, columns)).maximum <= console.width:
             break
     return columns
@@ -182,8 +184,12 @@ def notes(found: Sequence[Chapter]) -> list[str]:
 
 
 def _named(befallen: Sequence[Chapter]) -> str:
-    windows = [f"{c.stage}" if c.window is None else f"{c.stage} of window {c.window}" for c in befallen]
-    return f"stage{'' if len(windows) == 1 else 's'} {', '.join(windows)}"
+    """The stages by their numbers, each once, window by window."""
+    windows = dict.fromkeys(chapter.window for chapter in befallen)
+    stages = [list(dict.fromkeys(str(c.stage) for c in befallen if c.window == window)) for window in windows]
+    named = [f"stage{'' if len(own) == 1 else 's'} {', '.join(own)}" for own in stages]
+    places = ["" if window is None else f" of window {window}" for window in windows]
+    return ", ".join(name + place for name, place in zip(named, places, strict=True))
 
 
 def verdict(record: Record) -> str:
