@@ -16,6 +16,7 @@ import sympy as sp
 from kanpde.collocation import PointSet, collocate
 from kanpde.corners import conflicts
 from kanpde.field import Ansatz, SymbolicField
+from kanpde.kinks import kinks
 from kanpde.problem import Problem
 
 TABLE = 4001  # nodes of the table by which a clustering is inverted
@@ -118,15 +119,17 @@ def _moebius(angle: sp.Expr, narrowness: sp.Expr) -> sp.Expr:
 
 
 def with_clusterings(problem: Problem, ansatz: Ansatz, clusterings: Sequence[Clustering]) -> Ansatz:
-    """The ansatz whose network has ξ in the place of each coordinate that is clustered."""
+    """The ansatz whose network has ξ in the place of each coordinate that is clustered, and what kinks add."""
     if not clusterings:
         return ansatz
+    more = _from_kinks(problem)
     inputs = list(problem.coordinates)
     for clustering in clusterings:
         low, high = problem.domain.bounds[clustering.axis].tolist()
         time = problem.domain.time if clustering.course is not None else None
         inputs[clustering.axis] = clustering.feature(problem.coordinates[clustering.axis], time, (low, high))
-    return replace(ansatz, features=SymbolicField(problem.coordinates, tuple(inputs)), clusterings=tuple(clusterings))
+    features = SymbolicField(problem.coordinates, (*inputs, *more))
+    return replace(ansatz, features=features, clusterings=tuple(clusterings))
 
 
 def clustered(problem: Problem, ansatz: Ansatz, points: PointSet) -> PointSet:
@@ -143,8 +146,14 @@ def clustered(problem: Problem, ansatz: Ansatz, points: PointSet) -> PointSet:
 def features_of(problem: Problem) -> SymbolicField | None:
     """What holes and re-entrant corners of the plane add to the coordinates; None where the coordinates suffice."""
     jumps = dict.fromkeys(c.angle(problem.coordinates) for c in conflicts(problem))
-    added = [*_around_holes(problem), *_at_corners(problem), *jumps]
+    added = [*_around_holes(problem), *_at_corners(problem), *jumps, *_from_kinks(problem)]
     return SymbolicField(problem.coordinates, (*problem.coordinates, *added)) if added else None
+
+
+def _from_kinks(problem: Problem) -> list[sp.Expr]:
+    """What initial data whose slope jumps become."""
+    time = problem.domain.time
+    return [] if time is None else [k.feature(problem.coordinates[k.axis], time) for k in kinks(problem)]
 
 
 def _around_holes(problem: Problem) -> list[sp.Expr]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kanpde.adaptive import ADAPTIVE_RULES, adapted
 from kanpde.causal import causal, epsilon_for
-from kanpde.collocation import PointSet, collocate
+from kanpde.collocation import PointSet, collocate, guarded
 from kanpde.corners import conflicts
 from kanpde.domain import Product, halton
 from kanpde.errors import ProblemError
@@ -19,7 +19,7 @@ from kanpde.expression import Program
 from kanpde.features import Clustering, clustered, input_bounds, inputs_of, periodic_inputs
 from kanpde.field import Ansatz, SymbolicField
 from kanpde.lowering import lower
-from kanpde.network import KAN, ModuleNetwork, Network, Trainable, with_bounds, with_periodic
+from kanpde.network import KAN, BSpline, ModuleNetwork, Network, Trainable, with_bounds, with_periodic
 from kanpde.oscillation import oscillation
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.residuals import MEMORY, Block, ResidualSystem
@@ -267,6 +267,8 @@ def assemble(
     parts = blocks(problem, ansatz, point_count(network, stage, density), seed, rule, weights or ())
     if adaptive or stage.causal:
         parts = [_focused(problem, network, ansatz, stage, part, seed) for part in parts]
+    if ansatz.features is None:
+        parts = [_with_points_everywhere(problem, network, part, seed) for part in parts]
     system = ResidualSystem(parts, network, ansatz, memory, problem.parameters)
     return system if weights is not None else balanced(system, system.theta)
 
@@ -275,31 +277,58 @@ def _focused(problem: Problem, network: Trainable, ansatz: Ansatz, stage: Stage,
     """Equations at points that follow the network's residual, and at late times as far as earlier ones hold."""
     if not block.label.startswith("equations"):
         return block
-
-    def magnitude(points: PointSet) -> np.ndarray:
-        own = replace(block, points=PointSet(points.x, np.ones(len(points)), points.normals), weight=1.0)
-        system = ResidualSystem([own], network, ansatz, parameters=problem.parameters)
-        rows = system.residual(system.theta).reshape(len(block.equations), -1)
-        return rows.square().sum(0).sqrt().cpu().numpy()
-
     points = block.points
     if stage.sampling in ADAPTIVE_RULES:
-        names = {operator: region for operator, region in zip(problem.operators, problem.regions, strict=True)}
-        region = names[block.equations[0].operator]
-        points = adapted(
-            region,
+        known = dict(zip(problem.operators, problem.regions, strict=True))
+        drawn = adapted(
+            known[block.equations[0].operator],
             len(points),
-            magnitude,
+            lambda even: _magnitude(problem, network, ansatz, block, even),
             stage.sampling,
             seed=seed,
-            moved=lambda even: tempered(problem, clustered(problem, ansatz, even)),
+            moved=lambda even: clustered(problem, ansatz, even),
         )
+        points = tempered(problem, drawn)
     if stage.causal and problem.domain.time is not None:
-        squares = magnitude(points) ** 2
+        squares = _magnitude(problem, network, ansatz, block, points) ** 2
         mean = float(points.weights @ squares / points.weights.sum())
         axis = problem.coordinates.index(problem.domain.time)
         points = causal(points, axis, squares, epsilon_for(mean, stage.causal))
     return replace(block, points=points)
+
+
+def _magnitude(problem: Problem, network: Trainable, ansatz: Ansatz, block: Block, points: PointSet) -> np.ndarray:
+    """|F| (n,) of the equations of a block at other points."""
+    even = PointSet(points.x, np.ones(len(points)), points.normals)
+    squares = np.zeros(len(points))
+    for equation in block.equations:
+        own = replace(block, equations=(equation,), points=even, weight=1.0)
+        system = ResidualSystem([own], network, ansatz, parameters=problem.parameters)
+        squares += system.residual(system.theta).square().cpu().numpy()
+    return np.sqrt(squares)
+
+
+def _with_points_everywhere(problem: Problem, network: Trainable, block: Block, seed: int) -> Block:
+    """No knot span of the first layer without points: there the edges would be free, and the residual blind."""
+    spans = knot_spans(network, problem)
+    if not block.label.startswith("equations") or spans is None:
+        return block
+    known = dict(zip(problem.operators, problem.regions, strict=True))
+    return replace(block, points=guarded(block.points, known[block.equations[0].operator], spans, seed=seed))
+
+
+def knot_spans(network: Trainable, problem: Problem) -> list[np.ndarray | None] | None:
+    """Breakpoints of the B-splines on each coordinate; None where the first layer has none, or other inputs."""
+    first = network.layers[0] if network.layers else None
+    d = len(problem.coordinates)
+    if first is None or first.inputs != d or first.centre is None or first.half_width is None:
+        return None
+    spans: list[np.ndarray | None] = [None] * d
+    for expansion in first.expansions:
+        for i in expansion.inputs:
+            if isinstance(expansion.basis, BSpline):
+                spans[i] = first.centre[i] + first.half_width[i] * expansion.basis.breakpoints()
+    return spans if any(s is not None for s in spans) else None
 
 
 def unseen(problem: Problem, ansatz: Ansatz, system: ResidualSystem, seed: int) -> list[Block]:

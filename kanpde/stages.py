@@ -11,7 +11,7 @@ from kanpde.collocation import RULES
 from kanpde.errors import ProblemError
 from kanpde.network import Trainable
 from kanpde.network.architecture import BASES
-from kanpde.network.basis import Basis, Chebyshev
+from kanpde.network.basis import Basis, Chebyshev, Fourier
 from kanpde.network.bspline import BSpline
 from kanpde.optim import LBFGS, Adam, LevenbergMarquardt, Optimizer, SSBroyden
 
@@ -234,8 +234,8 @@ def _grows(basis: Basis) -> bool:
 
 
 def _rungs(basis: Basis, single: bool) -> list[int]:
-    """Resolutions to go through: degrees of a polynomial basis by a list, intervals and modes by doubling."""
-    if isinstance(basis, Chebyshev):
+    """Resolutions to go through: degrees and modes by a list, intervals by doubling, so that old knots stay knots."""
+    if isinstance(basis, Chebyshev | Fourier):
         return list(LINE_LADDER if single else LADDER)
     return [basis.resolution * 2**k for k in range(1, 8)]
 

@@ -18,6 +18,7 @@ from kanpde.corners import conflicts
 from kanpde.errors import ProblemError
 from kanpde.features import Clustering, Course, clustered, inputs_of, with_clusterings
 from kanpde.field import Ansatz
+from kanpde.kinks import kinks
 from kanpde.lowering import lower
 from kanpde.network import KAN, Network
 from kanpde.network.basis import Basis
@@ -80,7 +81,9 @@ class CoarseStart:
     @cached_property
     def places(self) -> tuple[Clustering, ...]:
         """Where it is steep."""
-        if self.coarse is None or not self.problem.domain.is_box or self.ansatz.features is not None:
+        features = self.ansatz.features
+        only_kinks = features is None or bool(kinks(self.problem))
+        if self.coarse is None or not self.problem.domain.is_box or not only_kinks:
             return ()
         return steep_places(self.problem, self.coarse)
 

@@ -36,6 +36,7 @@ LEVELS = {
     "lowering": 2,
     "walls": 4,
     "corners": 3,
+    "kinks": 3,
     "features": 4,
     "lifting": 5,
     "collocation": 3,
