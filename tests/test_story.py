@@ -18,7 +18,7 @@ import kanpde as kp
 from kanpde import judge as judgement
 from kanpde import training
 from kanpde.cli.story import EXHAUSTION, Chapter, chapters, given_up, told
-from kanpde.cli.telling import HEAD, NOTES, TAIL, notes, print_story, resuming, verdict
+from kanpde.cli.telling import COLUMNS, HEAD, NOTES, TAIL, notes, print_story, resuming, verdict
 from kanpde.estimate import Estimator, TrainedField
 from kanpde.record import Record
 from kanpde.references import DefectEstimate
@@ -40,6 +40,9 @@ STAGE = {
     "estimate": None,
     "message": "",
 }
+
+BARE = Chapter(None, 0, "", *[None] * 4, 1, *[None] * 6)
+COLUMNS_BY_NAME = {column.heading: column for column in COLUMNS}
 
 
 def stage(losses: Sequence[float], **facts: Any) -> list[dict[str, Any]]:
@@ -84,6 +87,19 @@ def test_chapters_tell_what_each_stage_brought() -> None:
     assert second.residual == pytest.approx(0.2)
     assert second.fell == pytest.approx(5.0)  # from the end of the first stage, not from its own first step
     assert second.overfit is None  # nobody has measured it yet
+
+
+def test_factors_and_shares_are_short() -> None:
+    cells = [
+        COLUMNS_BY_NAME["fell"].cell(dataclasses.replace(BARE, fell=f)) for f in (0.034, 1.0, 9.96, 463.2, 24683.4)
+    ]
+    assert cells == ["0.03x", "1.0x", "10.0x", "463x", "2e+04x"]
+    cells = [COLUMNS_BY_NAME["reach"].cell(dataclasses.replace(BARE, reach=r)) for r in (0.004, 0.072, 0.99, None)]
+    assert cells == ["0.4%", "7.2%", "99%", ""]
+
+
+def test_an_optimiser_that_measures_no_reach_has_none() -> None:
+    assert chapters(run(stage([8.0, 0.5], reach=1.0, optimizer="lbfgs")))[0].reach is None
 
 
 def test_an_estimate_belongs_to_the_stage_at_whose_end_it_was_made() -> None:
@@ -158,7 +174,7 @@ def test_windows_are_runs_of_their_own() -> None:
 
 def test_events_name_their_stages_window_by_window() -> None:
     places = [(1, 0), (1, 0), (1, 2), (2, 0)]
-    found = [Chapter(w, k, "", *[None] * 4, 1, *[None] * 6, events=("stopped",)) for w, k in places]
+    found = [dataclasses.replace(BARE, window=w, stage=k, events=("stopped",)) for w, k in places]
     assert notes(found) == ["stages 0, 2 of window 1, stage 0 of window 2 stopped"]
 
 
@@ -190,7 +206,7 @@ def test_told_is_plain() -> None:
 def test_equal_events_are_one_sentence() -> None:
     spent = run(*(stage([0.5], stage=k, reach=0.01, overfit=1.0 + k) for k in range(3)))
     assert notes(chapters(spent)) == [f"stages 0, 1, 2 {EXHAUSTION}"]
-    many = [Chapter(1, k, "", *[None] * 4, 1, *[None] * 6, events=(f"event {k}",)) for k in range(NOTES + 5)]
+    many = [dataclasses.replace(BARE, window=1, stage=k, events=(f"event {k}",)) for k in range(NOTES + 5)]
     assert len(notes(many)) == NOTES + 1
     assert notes(many)[0] == "stage 0 of window 1 event 0"
     assert "5 remarks more" in notes(many)[-1]

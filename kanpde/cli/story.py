@@ -31,7 +31,8 @@ class Chapter:
         residual: norm at its end.
         fell: factor by which it lowered the residual, from the end of the stage before where it went on from that.
         estimate: of the relative L2 error at its end, None where none was made or trusted.
-        reach: share of the squared residual that steps of this network could still remove, at its end.
+        reach: share of the squared residual that steps of this network could still remove, at its end; None where the
+            optimiser does not measure it.
         overfit: residual at unseen points over that at its own, at its end.
         seconds: that it took.
         events: what else is to be told of it, in words.
@@ -89,7 +90,7 @@ def _chapter(before: Stretch | None, own: Stretch, after: Stretch | None) -> Cha
         residual=residual,
         fell=_ratio(_residual(previous if _goes_on(previous, first) else first), residual),
         estimate=_estimate(own, following),
-        reach=last.get("reach"),
+        reach=_reach(last),
         overfit=None if following is None else following.get("overfit"),
         seconds=_elapsed(previous, last),
         events=tuple(_events(previous, own, following)),
@@ -115,6 +116,12 @@ def _residual(row: Row) -> float | None:
 
 def _ratio(before: float | None, after: float | None) -> float | None:
     return None if before is None or not after else before / after
+
+
+def _reach(last: Row) -> float | None:
+    """Optimisers that do not measure it leave exactly one."""
+    reach = last.get("reach", 1.0)
+    return float(reach) if reach < 1.0 else None
 
 
 def _elapsed(previous: Row | None, last: Row) -> float | None:

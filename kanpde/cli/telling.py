@@ -118,7 +118,9 @@ def _small(value: float | None) -> str:
 def _factor(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.1f}x" if value < 10 else f"{value:.0f}x" if value < 1e4 else f"{value:.0e}x"
+    if value < 1 or value >= 1e4:
+        return f"{value:.1g}x"
+    return f"{value:.1f}x" if value < 10 else f"{value:.0f}x"
 
 
 def _share(value: float | None) -> str:
