@@ -114,7 +114,9 @@ def facts(stage: Stage, system: ResidualSystem) -> dict[str, Any]:
         "nodes": sum(layer.outputs for layer in layers),
         "exact": len(system.ansatz.imposed),
         "optimizer": engine,
+        "engine": type(stage.engine_for(system)).__name__,
         "sampling": stage.sampling,
+        "causal": stage.causal,
         "steep": len(system.ansatz.clusterings),
     }
 

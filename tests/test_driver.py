@@ -8,6 +8,8 @@ from typing import Any
 import cases
 import numpy as np
 import pytest
+import torch
+from contracts import LeastSquares
 
 import kanpde as kp
 from kanpde import judge as judgement
@@ -17,6 +19,7 @@ from kanpde.field import Ansatz
 from kanpde.identification import Uncertainty
 from kanpde.lifting import impose
 from kanpde.network import Trainable
+from kanpde.optim.polish import polished
 from kanpde.plan import fitted
 from kanpde.problem import Problem
 from kanpde.references import DefectEstimate
@@ -213,3 +216,50 @@ def test_noise_limits_what_an_estimate_promises(judge: type[Prompted], monkeypat
     solution = kp.solve(cases.load("poisson"), 1e-9, stages=stages)
     assert {row["stage"] for row in solution.history} == {0}
     assert solution.status.startswith("finished: the noise of the observations leaves an error of 4.0e-03")
+
+
+# --- the last layer by least squares --------------------------------------------------------------------------------
+
+FEATURES = torch.as_tensor(np.random.default_rng(0).normal(size=(20, 4)))
+RIGHT = torch.as_tensor(np.random.default_rng(1).normal(size=20))
+
+
+def affine(features: torch.Tensor) -> LeastSquares:
+    """The residual features @ θ[1:] − RIGHT, in which θ[0] has no part."""
+    return LeastSquares(lambda theta: features @ theta[1:] - RIGHT)
+
+
+def test_a_polish_is_the_least_squares_solution_of_the_last_layer() -> None:
+    theta = torch.tensor([7.0, 1.0, -1.0, 2.0, 0.5], dtype=torch.float64)
+    moved, loss = polished(affine(FEATURES), theta, slice(1, 5))
+    best, squares, *_ = np.linalg.lstsq(FEATURES.numpy(), RIGHT.numpy(), rcond=None)
+    assert moved[0] == 7.0
+    np.testing.assert_allclose(moved[1:], best, rtol=1e-12)
+    assert loss == pytest.approx(0.5 * squares.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-200, 1e-12])
+def test_a_polish_leaves_what_no_point_sees(size: float) -> None:
+    """A column of next to nothing would get coefficients that are huge where no point is."""
+    theta = torch.ones(5, dtype=torch.float64)
+    faint = FEATURES * torch.tensor([1.0, 1.0, 1.0, size], dtype=torch.float64)
+    moved, _ = polished(affine(faint), theta, slice(1, 5))
+    best = np.linalg.lstsq(FEATURES[:, :3].numpy(), RIGHT.numpy(), rcond=None)[0]
+    assert moved[4] == 1.0
+    np.testing.assert_allclose(moved[1:4], best, rtol=1e-9)
+
+
+def test_a_polish_leaves_what_cancels() -> None:
+    """Two columns that are alike to twelve digits have a sum, and no difference that is worth a huge step."""
+    theta = torch.zeros(5, dtype=torch.float64)
+    alike = FEATURES.clone()
+    alike[:, 3] = alike[:, 2] * (1 + 1e-12 * FEATURES[:, 3])
+    moved, _ = polished(affine(alike), theta, slice(1, 5))
+    assert float(moved.abs().max()) < 2.0
+    assert moved[3] == pytest.approx(float(moved[4]), rel=1e-6)
+
+
+def test_a_polish_that_gains_nothing_changes_nothing() -> None:
+    theta = polished(affine(FEATURES), torch.zeros(5, dtype=torch.float64), slice(1, 5))[0]
+    worse = LeastSquares(lambda t: FEATURES @ t[1:] - RIGHT + 10 * (t[1:] - theta[1:]).norm() * torch.ones(20).double())
+    assert polished(worse, theta, slice(1, 5))[0] is theta

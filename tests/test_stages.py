@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
 from cases import load as problem_file
 
 import kanpde as kp
+from kanpde import judge, training
 from kanpde.errors import ProblemError
 from kanpde.network import Network, deepened, widened
-from kanpde.network.basis import Chebyshev
-from kanpde.network.bspline import BSpline
-from kanpde.plan import default_network
 from kanpde.stages import LADDER, LINE_LADDER, End, Ladder
+from kanpde.training import Run
 
 
 def chebyshev(degree: int, width: int = 2) -> Network:
@@ -33,7 +31,8 @@ def ends(*residuals: float, change: str = "finer") -> list[End]:
         ({"sampling": "halton"}, "no sampling rule is called 'halton'; use one of .*sobol"),
         ({"iterations": 0}, "give at least one iteration and one point"),
         ({"points": 0}, "give at least one iteration and one point"),
-        ({"causal": -1.0}, "give a number from 0 up"),
+        ({"causal": -0.1}, "causal=-0.1 is no factor of the last instants; give a number from 0 to 1"),
+        ({"causal": 1.5}, "give a number from 0 to 1"),
     ],
 )
 def test_stages_check_their_words(words: dict[str, Any], message: str) -> None:
@@ -128,6 +127,7 @@ def test_ladder_ends_at_its_budget() -> None:
         ({"candidates": 0}, "pinned candidates=0 is too small"),
         ({"largest": 0}, "pinned largest=0 is too small"),
         ({"causal": -1.0}, "pinned causal=-1.0 is too small; give 0 or more"),
+        ({"causal": 2.0}, "give a number from 0 to 1"),
         ({"optimizer": "sgd"}, "no optimizer is called 'sgd'"),
         ({"sampling": "halton"}, "no sampling rule is called 'halton'"),
     ],
@@ -144,3 +144,74 @@ def test_pinned_words_replace_those_of_a_stage() -> None:
     pinned = kp.Pinned(optimizer="lbfgs", sampling="latin", causal=0.0)
     wanted = kp.Stage("lbfgs", 77, 9, widen=2, sampling="latin", deepen=True, knots=True, causal=0.0)
     assert pinned.applied(stage) == wanted
+
+
+def one_step(problem: kp.Problem, pinned: kp.Pinned, **wish: Any) -> dict[str, Any]:
+    """The first row of a run's history."""
+    return kp.solve(problem, 1e-9, pinned=pinned, max_seconds=1e-3, **wish).history[0]
+
+
+@pytest.mark.parametrize(
+    ("pinned", "shown"),
+    [
+        ({}, {"basis": "chebyshev 5", "depth": 1, "sums": 4, "products": 4, "density": 3.0, "sampling": "sobol"}),
+        ({"basis": "bspline"}, {"basis": "bspline 7 × 4"}),
+        ({"basis": "bspline", "degree": 5, "intervals": 3}, {"basis": "bspline 5 × 3"}),
+        ({"basis": "fourier", "intervals": 3}, {"basis": "fourier 3"}),
+        ({"basis": "rbf", "intervals": 6}, {"basis": "rbf 6"}),
+        ({"degree": 9}, {"basis": "chebyshev 9"}),
+        ({"sums": 5, "products": 0}, {"sums": 5, "products": 0, "nodes": 5 + 1}),
+        ({"sums": 0, "products": 2}, {"sums": 0, "products": 2, "nodes": 2 + 1}),
+        ({"depth": 0}, {"depth": 0, "nodes": 1}),
+        ({"depth": 2, "sums": 2, "products": 1}, {"depth": 2, "nodes": 3 + 3 + 1}),
+        ({"points_per_parameter": 7}, {"density": 7.0, "parameters": 192, "rows": 7 * 192}),
+        ({"optimizer": "lbfgs"}, {"optimizer": "lbfgs", "engine": "LBFGS"}),
+        ({"optimizer": kp.Adam(rate=0.1)}, {"optimizer": "Adam", "engine": "Adam"}),
+        ({"sampling": "latin"}, {"sampling": "latin"}),
+        ({"sampling": "rad"}, {"sampling": "rad"}),
+        ({"causal": 0.5}, {"causal": 0.5}),
+    ],
+)
+def test_what_is_pinned_is_in_the_history(pinned: dict[str, Any], shown: dict[str, Any]) -> None:
+    row = one_step(problem_file("poisson"), kp.Pinned(**pinned))
+    assert {key: row[key] for key in shown} == shown
+
+
+def test_pinned_points_and_weights_are_those_of_training() -> None:
+    """What the history says of points is what the residual is made of."""
+    problem = problem_file("heat_1d")
+    losses = {
+        name: one_step(problem, kp.Pinned(sums=2, products=1, candidates=1, **own))["loss"]
+        for name, own in {"plain": {}, "points": {"sampling": "r3"}, "causal": {"causal": 0.01}}.items()
+    }
+    assert len(set(losses.values())) == 3
+
+
+@pytest.mark.parametrize(("count", "seen"), [(1, []), (5, [5])])
+def test_pinned_candidates_compete(count: int, seen: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    raced: list[int] = []
+    monkeypatch.setattr(Run, "_scout", lambda _, candidates: raced.append(len(candidates)))
+    one_step(problem_file("poisson"), kp.Pinned(candidates=count))
+    assert raced == seen
+
+
+def test_the_largest_network_is_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver refines up to it, and no further."""
+    monkeypatch.setattr(training, "PATIENCE", (1, 10.0))
+    monkeypatch.setattr(training, "LAST_PATIENCE", (1, 10.0))
+    monkeypatch.setattr(judge, "PROMISING", 0.0)
+    pinned = kp.Pinned(sums=2, products=2, degree=4, candidates=1, largest=200)
+    rows = kp.solve(problem_file("poisson"), 1e-12, pinned=pinned).history
+    parameters = [row["parameters"] for row in rows]
+    assert 100 < max(parameters) <= 200
+    assert len(set(parameters)) > 2
+
+
+def test_the_basis_stays_over_all_stages() -> None:
+    """A stage of splines inserts knots; those of Chebyshev polynomials raises the degree."""
+    stages = [kp.Stage(iterations=1, points=100), kp.Stage(intervals=8, knots=True, iterations=1, points=100)]
+    pinned = kp.Pinned(basis="bspline", degree=5, intervals=4, sums=1, products=1)
+    rows = kp.solve(problem_file("poisson"), 1e-9, pinned=pinned, stages=stages).history
+    assert [row["change"] for row in rows] == ["as it is", "knots where the residual is"]
+    assert rows[0]["basis"] == "bspline 5 × 4"
+    assert rows[1]["basis"].startswith("bspline 5 × 8")
