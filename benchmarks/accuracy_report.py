@@ -272,7 +272,7 @@ def panel(axis: Any, problem: str, rows: Sequence[Row]) -> None:
         line(axis, method, [row for row in rows if row.get("method") == method])
     for row in (r for r in rows if r["row"] in LABELS):
         seed(axis, row)
-    for target in (t for t in TARGETS if t.problem == problem and asked(t, rows)):
+    for target in (t for t in TARGETS if asked(t, rows)):
         corner = ([FIRST, target.seconds, target.seconds], [target.error, target.error, FLOOR])
         axis.plot(*corner, "-", color=GREY, linewidth=0.8, label="target")
     axis.set(xscale="log", yscale="log", title=NAMES[problem], xlabel="seconds", ylabel="relative L2 error")

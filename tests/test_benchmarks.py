@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import skfem
 from matplotlib.figure import Figure
+from scipy.special import fresnel
 from skfem.models.poisson import laplace
 
-from benchmarks import accuracy, accuracy_report, evolution, runs
+from benchmarks import accuracy, accuracy_report, evolution, runs, spline_rates
 from benchmarks.conventional import Coefficients, FiniteElements, LagrangeSimplex, conical_rule
 from benchmarks.ladder import FRONTS, ladder, methods, suitable
 from benchmarks.stored import Stored
@@ -315,3 +316,74 @@ def test_without_a_closed_solution_the_error_is_the_distance_from_the_truth() ->
             return 1.001 * evolution.truth(problem)(points)
 
     assert evolution.deviation(Made(problem=problem)) == pytest.approx(1e-3, rel=1e-6)
+
+
+# ---- rates of splines
+
+
+def rate_rows(rate: float, seed: int = 0, name: str = "product, Gauss") -> list[dict[str, object]]:
+    """Errors that fall like parameters^rate, from 1e-2 at 100 parameters."""
+    own = {"series": name, "seed": seed, "points": 400, "residual": 1.0, "iterations": 9, "seconds": 1.0}
+    sizes = [(4, 100), (8, 400), (16, 1600)]
+    return [{**own, "intervals": g, "parameters": n, "relative_l2": 1e-2 * (n / 100) ** rate} for g, n in sizes]
+
+
+def test_rates_are_slopes_against_parameters_and_against_intervals() -> None:
+    rows = rate_rows(-4.0)
+    assert spline_rates.slope(rows, "parameters") == pytest.approx(-4)
+    assert spline_rates.slope(rows, "intervals") == pytest.approx(-8)
+    runs_of = [rate_rows(rate, k) for k, rate in enumerate((-4.0, -3.6, -3.0))]
+    line = spline_rates.rate_line("product, Gauss", runs_of)
+    assert line["slope in parameters"] == "-3.60 (-3.00)"
+    assert line["at most -3.5 in parameters"] == "yes"
+    assert spline_rates.rate_line("product, Gauss", runs_of[1:])["at most -3.5 in parameters"] == "**no**"
+
+
+def test_the_budget_takes_the_finest_grid_within_it() -> None:
+    whole, area = spline_rates.size()
+    assert area == pytest.approx(4)
+    line = spline_rates.budget_line("product, Gauss", [rate_rows(-4.0)])
+    assert line["parameters"] == "400"
+    assert float(line["its square"].split()[0]) == pytest.approx((1e-2 * 4.0**-4) ** 2, rel=0.05)
+    assert float(line["mean e²"].split()[0]) == pytest.approx(float(line["∫ e²"].split()[0]) / 4, rel=0.1)
+    assert float(line["∫ e²"].split()[0]) == pytest.approx(whole * float(line["its square"].split()[0]), rel=0.1)
+    assert line["all three at most 5e-09"] == "yes"
+    assert spline_rates.budget_line("product, Gauss", [rate_rows(-3.0)])["all three at most 5e-09"] == "**no**"
+
+
+def test_the_size_of_the_papers_solution() -> None:
+    """∫ sin² πx = 1, and ∫ sin² πy² = 1 − ½ ∫ cos 2πy² with a Fresnel integral."""
+    _, cosine = fresnel(2.0)
+    assert spline_rates.size()[0] == pytest.approx(1 - cosine / 2, rel=1e-9)
+
+
+def test_rates_are_written_from_rows(tmp_path: Path) -> None:
+    rows = [row for k in range(2) for s in spline_rates.SERIES for row in rate_rows(-4.0 + k, k, s.name)]
+    about = dict.fromkeys(("command", "commit", "machine", "threads", "date"), "x")
+    text = spline_rates.write(tmp_path, rows, about)
+    assert all(text.count(f"| {series.title} |") == 5 for series in spline_rates.SERIES)
+    with (tmp_path / "spline_rates.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == len(rows)
+    assert (tmp_path / "spline_rates.png").stat().st_size > 10_000
+
+
+def test_a_series_goes_on_from_its_best_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two grids and two starts of few iterations: exact refinement, so the error falls from grid to grid."""
+    starts: list[float] = []
+    started = spline_rates._started
+
+    def watched(*given: object) -> object:
+        solution = started(*given)
+        starts.append(solution.history[-1]["residual"])
+        return solution
+
+    monkeypatch.setattr(spline_rates, "_started", watched)
+    series = replace(spline_rates.SERIES[1], grids=(4, 8), iterations=(16, 4), density=5)
+    coarse, fine = spline_rates.measured(series, seed=0, starts=2)
+    assert len(set(starts)) == 2
+    assert coarse["residual"] == min(starts)
+    assert (coarse["points"], fine["points"]) == (400, 1600)
+    assert (coarse["intervals"], fine["intervals"]) == (4, 8)
+    assert coarse["parameters"] < fine["parameters"]
+    assert fine["relative_l2"] < coarse["relative_l2"]
+    assert fine["residual"] < coarse["residual"]
