@@ -16,8 +16,9 @@ import sympy as sp
 
 from kanpde.corners import conflicts
 from kanpde.domain.piece import BoxPiece, halton
+from kanpde.errors import ProblemError
 from kanpde.expression import Program, derivative_order
-from kanpde.field import Ansatz, SymbolicField
+from kanpde.field import Ansatz, SymbolicField, differentiated
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.walls import impose_on_shape
 
@@ -119,11 +120,26 @@ def _lift(problem: Problem, unknown: int, data: Sequence[_Datum]) -> tuple[sp.Ex
     for axis in range(len(problem.coordinates)):
         own = sorted((d for d in data if d.axis == axis), key=lambda d: (d.upper, d.times))
         candidate = lift + _along(problem, axis, own, lift)
-        while own and not (_agrees(problem, candidate, used) and _closes(problem, unknown, candidate)):
+        while own and not (
+            _differentiable(problem, unknown, candidate)
+            and _agrees(problem, candidate, used)
+            and _closes(problem, unknown, candidate)
+        ):
             own = own[:-1]
             candidate = lift + _along(problem, axis, own, lift)
         lift, used = candidate, used + own
     return lift, used
+
+
+def _differentiable(problem: Problem, unknown: int, lift: sp.Expr) -> bool:
+    """Whether the derivatives of g that the equations take can be evaluated; a kink makes a delta of the second."""
+    jets = {v.derivative for operator in problem.operators for v in operator.jet if v.unknown == unknown}
+    wanted = [differentiated(lift, problem.coordinates, alpha) for alpha in sorted(jets)]
+    try:
+        Program.compile(wanted, problem.coordinates)
+    except ProblemError:
+        return False
+    return True
 
 
 def _along(problem: Problem, axis: int, data: Sequence[_Datum], lift: sp.Expr) -> sp.Expr:

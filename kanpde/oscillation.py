@@ -16,6 +16,7 @@ from kanpde.problem import Problem
 
 NODES = 256  # along each line
 LINES = 12  # along each axis
+ROUNDING = 1e-9  # of the terms of an equation: sources below are rounding, whose tail says nothing
 TAIL = 0.1  # of the size of the data that a degree may leave out
 
 
@@ -37,6 +38,8 @@ def _degree(problem: Problem, operator: DifferentialOperator, axis: int) -> int:
     values = _at_zero(operator, points).reshape(LINES, NODES)
     if not np.all(np.isfinite(values)):
         return 0
+    if np.abs(values).max() <= ROUNDING * _of_terms(operator, points):
+        return 0
     energy = np.sum(fft.dct(values, axis=1) ** 2, axis=0)
     tails = np.sqrt(np.cumsum(energy[::-1])[::-1])
     return int(np.argmax(tails < TAIL * tails[0])) if tails[0] > 0 and tails[-1] < TAIL * tails[0] else 0
@@ -48,6 +51,15 @@ def _at_zero(operator: DifferentialOperator, points: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         found = operator.evaluate(points, np.zeros((len(operator.jet), len(points))), np, None, scalars)
     return np.broadcast_to(np.asarray(found, dtype=float), (len(points),))
+
+
+def _of_terms(operator: DifferentialOperator, points: np.ndarray) -> float:
+    """Size of what cancels in F: its value where all derivatives are one, and its slopes."""
+    scalars = [points[0, :1] * 0 + p.initial for p in operator.parameters]
+    with np.errstate(all="ignore"):
+        outputs = operator.program([*points[::NODES].T, *np.ones((len(operator.jet), LINES)), *scalars], np)
+    sizes = [float(np.abs(v).max()) for v in outputs]
+    return max((s for s in sizes if np.isfinite(s)), default=0.0)
 
 
 def _waves(problem: Problem, operator: DifferentialOperator) -> int:
