@@ -1,8 +1,9 @@
 """Why a run ended, in words that name the cure.
 
 Each finding is one question to the run, asked in the order in which an answer makes the later ones pointless: rounding
-before exhaustion, for at the floor every space looks exhausted; too few points before both, for a residual that is
-small at its own points alone says nothing about either.
+before exhaustion, for at the floor every space looks exhausted; amplification before rounding, for where it is large
+the floor of the residual is not that of the error; too few points before all three, for a residual that is small at its
+own points alone says nothing about them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ EPSILON = float(torch.finfo(torch.float64).eps)
 FLOOR = 50.0  # times the change of the residual by rounding of the coefficients: below it there is only rounding
 EXHAUSTED = 0.05  # share of |r|² in the tangent space, below which no step of this network lowers it by much
 IDLE = 0.5  # of the residual of u = g: a network that keeps so much has done nothing
-VANISHING = 1e-8  # size of the unknowns beside what the conditions and sources ask for
 AMPLIFIED = 1e5  # relative error over relative residual, from where on small residuals say little
 
 
@@ -30,7 +30,7 @@ class Findings:
         rtol: the tolerance.
         relative: the estimated error, None without a trusted estimate.
         reason: why there is no estimate, in the estimator's words.
-        residual: |r| at the end, over |r| of u = g.
+        residual: |r| at the end, over |r| of u = g, the exact conditions alone; 0 where that is no measure.
         rounding: |r| at the end over its change by rounding of the coefficients.
         overfit: rms residual at points that training has not seen over that at its own; 1 where not measured.
         reach: share of |r|² in the tangent space at the last step.
@@ -68,6 +68,8 @@ def verdict(found: Findings, most: float) -> str:
             "give more or better data, or a larger rtol"
         )
     cause = _cause(found, most)
+    if found.vanishing:
+        return f"finished without an error estimate: {cause}"
     if found.relative is None:
         reason = found.reason or "the residual stays too large for one; give max_seconds or a finer network"
         return f"finished without an error estimate: {reason}{'; ' + cause if cause else ''}"
@@ -87,21 +89,21 @@ def _cause(found: Findings, most: float) -> str:
     if found.residual > IDLE:
         return (
             "collapsed: the network does no better than the trivial field; give another seed, an initial_guess=, "
-            "continuation=, or windows= in time"
+            "continuation=, windows= in time, or a network= with more nodes"
         )
     if found.overfit > most:
         return (
             f"too few points: at new ones the residual is {found.overfit:.0f} times as large; "
             "give stages with more points="
         )
-    if found.rounding <= FLOOR:
-        return (
-            "the residual is at the floor of float64 rounding; no network of this kind gets lower, give a larger rtol"
-        )
     if found.relative is not None and found.relative > AMPLIFIED * found.residual:
         return (
             "ill-posed or nearly so: a residual this small leaves an error this large; "
             "check for a missing condition or a resonance, or give a larger rtol"
+        )
+    if found.rounding <= FLOOR:
+        return (
+            "the residual is at the floor of float64 rounding; no network of this kind gets lower, give a larger rtol"
         )
     if found.reach < EXHAUSTED and not found.grows:
         return (

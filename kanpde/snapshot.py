@@ -64,6 +64,7 @@ class Snapshot:
         hints: where the estimators begin their search.
         inside: the stage under way, None between stages.
         witness: the network that the next one will judge, and its ansatz.
+        noise: what noisy measurements leave undetermined: the error in the fields, and that of each unknown scalar.
     """
 
     progress: Any
@@ -76,6 +77,7 @@ class Snapshot:
     hints: Any
     inside: Inside | None
     witness: tuple[Trainable, Ansatz] | None = None
+    noise: tuple[float, Mapping[str, float]] | None = None
 
 
 def packed(value: Any, arrays: Arrays) -> Any:

@@ -17,6 +17,7 @@ from kanpde.diagnosis import EXHAUSTED, Findings, rounding_of, verdict
 from kanpde.enlarging import enlarged, facts
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
+from kanpde.identification import Uncertainty
 from kanpde.judge import Judge, Witness, trusted
 from kanpde.network import Network, Trainable
 from kanpde.optim import LevenbergMarquardt, State, Status
@@ -119,7 +120,7 @@ class Run:
         self.before, self.kept = self.progress.seconds, time.perf_counter()
         rows = self.progress.history
         self.density = float(rows[-1]["density"]) if rows else self._first_density
-        self.overfit, self.reach = 1.0, 1.0
+        self.overfit, self.reach, self.rounding, self.idle = 1.0, 1.0, math.inf, math.inf
         self.left: Snapshot | None = None
         self.cut = False
         self.inside: Inside | None = None
@@ -156,6 +157,11 @@ class Run:
         return self.judge.limited(self.progress.estimate)
 
     @property
+    def vanished(self) -> bool:
+        """Whether the field is zero, and the equations hold for zero: no finer network will find another one."""
+        return self.idle == 0.0 and self.judge.vanishing(self.progress.network, self.ansatz)
+
+    @property
     def begun(self) -> bool:
         """Whether the stage that comes now was interrupted: its network has grown already."""
         history = self.progress.history
@@ -176,7 +182,7 @@ class Run:
                 self._scout(candidates)
             while (stage := self._following()) is not None:
                 self._stage(stage)
-                if self.converged or self.late or self.limited:
+                if self.converged or self.late or self.limited or self.vanished:
                     break
                 self._keep(between=True)
             rows = self.progress.history
@@ -359,6 +365,7 @@ class Run:
             else:
                 self.progress = dataclasses.replace(self.progress, estimate=None)
         damping = _reopened(state) if damped else self.progress.damping
+        self.rounding, self.idle = rounding_of(system), float(system.residual(0.0 * system.theta).norm())
         if self.late and not self.converged:
             return
         fresh = unseen(self.problem, self.ansatz, system, self.wishes.seed + 1000 * self.progress.stage)
@@ -475,19 +482,18 @@ class Run:
     def _findings(self) -> Findings:
         """What is known at the end."""
         rows, noise = self.progress.history, self.noise
-        loss = rows[-1]["loss"] if rows else 0.0
-        first = self.judge.first
+        size = rows[-1]["residual"] if rows else 0.0
         return Findings(
             rtol=self.wishes.rtol,
             relative=trusted(self.progress.estimate),
             reason=self.judge.estimator.reason,
-            residual=math.sqrt(loss / first) if 0 < first < math.inf else 0.0,
-            rounding=math.inf if self.system is None else rounding_of(self.system),
+            residual=size / self.idle if 0 < self.idle < math.inf else 0.0,
+            rounding=self.rounding,
             overfit=self.overfit,
             reach=self.reach,
             parameters=self.progress.network.n_parameters,
             grows=not self._last,
-            vanishing=self.judge.vanishing(self.progress.network, self.ansatz),
+            vanishing=self.vanished,
             noise=None if noise is None else noise.relative,
             limited=self.limited,
         )
@@ -515,6 +521,8 @@ class Run:
             "density": self.density,
             "overfit": self.overfit,
             "reach": self.reach,
+            "rounding": self.rounding,
+            "idle": self.idle,
         }
         return Snapshot(
             progress=self.progress,
@@ -527,6 +535,7 @@ class Run:
             hints=judge.estimator.hints,
             inside=inside,
             witness=None if judge.witness is None else (judge.witness.network, judge.witness.ansatz),
+            noise=None if judge.noise is None else (judge.noise.relative, judge.noise.scalars),
         )
 
     def _take_up(self, left: Snapshot) -> None:
@@ -534,10 +543,12 @@ class Run:
         self.judge.best, numbers = left.best, left.numbers
         self.judge.ratio, self.judge.hurdle, self.judge.first = (numbers[k] for k in ("ratio", "hurdle", "first"))
         self.density, self.overfit, self.reach = (numbers[k] for k in ("density", "overfit", "reach"))
+        self.rounding, self.idle = numbers.get("rounding", math.inf), numbers.get("idle", math.inf)
         self.ansatz, self.spare, self.doubtful = left.ansatz, list(left.spare), list(left.doubtful)
         self.rescue = None if left.rescued else self.rescue
         self.judge.estimator.take_up(left.hints)
         self.judge.witness = None if left.witness is None else Witness(*left.witness, self.problem)
+        self.judge.noise = None if left.noise is None else Uncertainty(dict(left.noise[1]), left.noise[0])
         self.inside = left.inside
 
 

@@ -26,6 +26,7 @@ from kanpde import estimate, judge, start, store, training
 from kanpde.cli import commands, main
 from kanpde.cli.results import find_results
 from kanpde.errors import StoreError
+from kanpde.identification import Uncertainty
 from kanpde.references import DefectEstimate
 from kanpde.solution import Solution, solving
 from kanpde.stages import Ladder
@@ -70,7 +71,16 @@ def told(solution: Solution) -> dict[str, Any]:
     """All that a run says of itself, but for the time that it took."""
     record = solution.record
     rows = [{key: value for key, value in row.items() if key != "seconds"} for row in record.history]
-    names = ("status", "converged", "error_estimate", "relative_l2", "iterations", "n_parameters", "identified")
+    names = (
+        "status",
+        "converged",
+        "error_estimate",
+        "relative_l2",
+        "iterations",
+        "n_parameters",
+        "identified",
+        "identified_stderr",
+    )
     return {"history": rows, "network": record.network} | {name: getattr(record, name) for name in names}
 
 
@@ -150,6 +160,12 @@ CASES = {
         {"network": kp.MLP([1, 8, 1]), "stages": [kp.Stage("adam", iterations=15)]},
         kills=(9,),
         stop=4,
+    ),
+    "focused": Case(
+        "heat_1d",
+        {"stages": [kp.Stage(iterations=3, points=150, sampling="r3", causal=0.1)] * 2, "network": kp.KAN([2, 2, 1])},
+        kills=(2, 5),
+        estimates=False,
     ),
     "own module": Case(
         "poisson_1d",
@@ -278,6 +294,26 @@ def test_a_run_stopped_before_its_first_step_begins_again(tmp_path: Path, monkey
         first = solved(case, checkpoint=path)
     assert (first.status, first.iterations) == ("interrupted", 0)
     assert_same(solved(case, checkpoint=path, resume=True), solved(case))
+
+
+def test_a_run_killed_after_its_last_stage_says_why_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its words rest on is in the file: rounding, points, and the noise of measurements."""
+    monkeypatch.setattr(judge, "uncertainty", lambda *_: Uncertainty({"nu": 0.1}, 1e-30))
+    case, path, killed = Case("poisson_1d", rtol=1e-16), tmp_path / "c.h5", tmp_path / "killed.h5"
+    settle = training.Run._settle
+
+    def settled(run: training.Run, *margin: float) -> None:
+        if path.exists() and not killed.exists():
+            shutil.copyfile(path, killed)
+        settle(run, *margin)
+
+    case = dataclasses.replace(case, wish={"pinned": kp.Pinned(degree=40, largest=41)})
+    monkeypatch.setattr(training.Run, "_settle", settled)
+    whole = solved(case, checkpoint=path)
+    assert "the floor of float64" in whole.status
+    assert whole.identified_stderr == {"nu": 0.1}
+    assert_left(killed, case, "running", whole.iterations)
+    assert_same(solved(case, checkpoint=killed, resume=True), whole)
 
 
 def test_checkpoints_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,7 +446,7 @@ import sys, time
 from kanpde import training
 from kanpde.cli import main
 training.KEEPING = -1.0
-training.Run.late = property(lambda run: time.sleep(0.1))
+training.Run.late = property(lambda run: time.sleep(0.2))
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -461,7 +497,7 @@ def test_a_killed_process_loses_no_more_than_its_last_step(file: Path, tmp_path:
     checkpoint, seen = out / "line-checkpoint.h5", set()
     while len(seen) < 4 and process.poll() is None:
         with contextlib.suppress(FileNotFoundError):
-            seen.add(checkpoint.stat().st_ino)
+            seen.add(checkpoint.stat().st_mtime_ns)
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL

@@ -64,6 +64,7 @@ def snapshot_tree(left: Snapshot, arrays: Arrays) -> Tree:
         "witness": None
         if left.witness is None
         else [packed_network(left.witness[0], arrays), ansatz_tree(left.witness[1])],
+        "noise": None if left.noise is None else [left.noise[0], dict(left.noise[1])],
     }
 
 
@@ -89,6 +90,7 @@ def snapshot_from_tree(tree: Tree, arrays: Stored, solution: Solved, problem: Pr
         witness=None
         if witness is None
         else (_network(witness[0], arrays, like), ansatz_from_tree(witness[1], problem)),
+        noise=None if tree.get("noise") is None else (tree["noise"][0], tree["noise"][1]),
     )
 
 
