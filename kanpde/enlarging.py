@@ -30,6 +30,7 @@ def enlarged(problem: Problem, ansatz: Ansatz, network: Trainable, stage: Stage,
         network = deepened(network)
     if stage.widen:
         network = widened(network, stage.widen, stage.widen, seed)
+    network.scalars = scalars  # which the residual needs, by which knots are placed
     if stage.intervals is not None:
         network = _where_needed(problem, ansatz, network, stage) if stage.knots else network
         first = tuple(e.basis for e in network.layers[0].expansions)
