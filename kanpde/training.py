@@ -306,7 +306,7 @@ class Run:
         if state.status is not Status.RUNNING or self.late or spent or stalled or len(losses) > stage.iterations:
             return state, True
         if self.judge.worth(state.loss, len(losses) if damped else 1):
-            state = self._polished(system, state)
+            state = self._polished(system, state) if damped else state  # quasi-Newton states hold a gradient as well
             if self._estimated(state.loss):
                 return state, True
         self._keep(between=False)

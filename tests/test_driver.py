@@ -8,13 +8,14 @@ from typing import Any
 import cases
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 from contracts import LeastSquares
 
 import kanpde as kp
 from kanpde import judge as judgement
-from kanpde import training
-from kanpde.estimate import Estimator, TrainedField
+from kanpde import plan, training
+from kanpde.estimate import Estimator, TrainedField, relative_l2
 from kanpde.field import Ansatz
 from kanpde.identification import Uncertainty
 from kanpde.lifting import impose
@@ -216,6 +217,180 @@ def test_noise_limits_what_an_estimate_promises(judge: type[Prompted], monkeypat
     solution = kp.solve(cases.load("poisson"), 1e-9, stages=stages)
     assert {row["stage"] for row in solution.history} == {0}
     assert solution.status.startswith("finished: the noise of the observations leaves an error of 4.0e-03")
+
+
+def test_an_exhausted_space_ends_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a few steps in which the tangent space held nothing of the residual, of optimisers that measure it."""
+    monkeypatch.setattr(training, "_exhausted", lambda _: True)
+    short(monkeypatch)
+    stages = [kp.Stage(iterations=30, points=200), kp.Stage("adam", iterations=20, points=200)]
+    network = kp.KAN([2, (2, 2), 1], "chebyshev", degree=4)
+    rows = kp.solve(cases.load("rational"), 1e-12, network=network, stages=stages).history
+    counts = [sum(row["stage"] == k for row in rows) for k in (0, 1)]
+    assert counts == [training.FEWEST, 20]
+
+
+def test_what_is_exhausted_is_seen_at_small_damping_only() -> None:
+    assert training._exhausted({"reach": 0.01, "damping": 1e-12})
+    assert not training._exhausted({"reach": 0.01, "damping": 1e-3})  # the damping hides the rest
+    assert not training._exhausted({"reach": 0.5, "damping": 1e-12})
+
+
+def test_too_few_points_are_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many rows as parameters leave little residual at the points, and much elsewhere: the next stage has more."""
+    monkeypatch.setattr(plan, "LEAST_POINTS", 10)
+    short(monkeypatch)
+    problem, network = cases.load("poisson"), kp.KAN([2, (4, 4), 1], "chebyshev", degree=8)
+    wish = {"network": network, "stages": [kp.Stage(iterations=40), kp.Stage(iterations=1)]}
+    densities, overfits = [], []
+    for density in (1.0, 6.0):
+        rows = kp.solve(problem, 1e-12, pinned=kp.Pinned(points_per_parameter=density, candidates=1), **wish).history
+        assert rows[0]["overfit"] == 1.0
+        densities.append((rows[0]["density"], rows[-1]["density"]))
+        overfits.append(rows[-1]["overfit"])
+    assert densities == [(1.0, 2.0), (6.0, 6.0)]
+    assert overfits[0] > training.OVERFIT > 3.0 > overfits[1] > 0.3
+
+
+class Checking(kp.LBFGS):
+    """An optimiser that looks whether its state is one."""
+
+    def step(self, objective: Any, state: Any) -> Any:
+        loss, gradient = objective.loss_and_gradient(state.theta)
+        assert loss == pytest.approx(state.loss, rel=1e-12)
+        torch.testing.assert_close(gradient, state.gradient)
+        return super().step(objective, state)
+
+
+def test_what_an_estimate_changes_leaves_gradients_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A last layer that is solved for before an estimate would leave a quasi-Newton state with an old gradient."""
+    monkeypatch.setattr(judgement.Judge, "worth", lambda *_: True)
+    monkeypatch.setattr(judgement.Judge, "satisfied", lambda *_: False)
+    monkeypatch.setattr(judgement.Judge, "__call__", lambda *_: None)
+    network, stages = kp.KAN([1, 3, 1], "chebyshev", degree=5), [kp.Stage(Checking(), iterations=5)]
+    assert len(kp.solve(cases.load("poisson_1d"), 1e-9, network=network, stages=stages).history) == 5
+
+
+# --- when an estimate is worth its cost ------------------------------------------------------------------------------
+
+
+def judge_of(name: str = "poisson_1d", rtol: float = 1e-6, **known: float) -> judgement.Judge:
+    made = judgement.Judge(cases.load(name), rtol)
+    for attribute, value in known.items():
+        setattr(made, attribute, value)
+    return made
+
+
+def test_estimates_are_asked_for_now_and_then_while_nothing_is_known() -> None:
+    judge = judge_of(first=1.0)
+    small = judgement.PROMISING**2
+    assert [n for n in range(1, 61) if judge.worth(small, n)] == [20, 40, 60]
+    assert not judge.worth(1.01 * small, 20)
+    judge.hurdle = 0.1 * small
+    assert not judge.worth(small, 20)
+    assert judge.worth(0.09 * small, 20)
+
+
+def test_estimates_are_asked_for_when_the_residual_foretells_one_below_the_tolerance() -> None:
+    judge = judge_of(first=1.0, ratio=1e-2, rtol=1e-6)
+    enough = 1e-6 / 1.5 / 1e-2  # |r|
+    assert judge.worth(0.5 * (0.99 * enough) ** 2, 7)
+    assert not judge.worth(0.5 * (1.01 * enough) ** 2, 20)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "dear"),
+    [((), False), (((100, 100),), False), (((100, 100), (200, 200)), True), (((8, 8, 8, 8),), True)],
+)
+def test_a_refused_estimate_is_dear_by_its_nodes(shapes: tuple[tuple[int, ...], ...], dear: bool) -> None:
+    """Also by its dimension: above three coordinates functions are dear, not nodes."""
+    refused = DefectEstimate(None, float("nan"), None, False, "", shapes, 0.0)
+    assert judgement.Judge._dear(refused) is dear
+    assert judgement.Judge._dear(None) is False
+
+
+def test_zero_is_zero_to_rounding() -> None:
+    problem = cases.load("poisson")
+    network = fitted(kp.KAN([2, 3, 1]), problem)
+    judge = judge_of("poisson")
+    for size, zero in ((1.0, False), (1e-9, False), (1e-15, True)):
+        other = fitted(kp.KAN([2, 3, 1]), problem)
+        other.set_theta(network.theta)
+        with torch.no_grad():
+            other.coefficients[-1] *= size
+        assert judge.vanishing(other, impose(problem)) is zero
+
+
+# --- witnesses -------------------------------------------------------------------------------------------------------
+
+HYPER = sp.symbols("x0:4", real=True)
+V = sp.Function("v")(*HYPER)
+SQUARES = sum(k * s**2 for k, s in enumerate(HYPER, 1))
+
+
+def hyper() -> Problem:
+    """Δv = 20 in four dimensions, with Σ k x_k² for solution: no solver of the defect equation goes there."""
+    box = kp.Box(dict.fromkeys(HYPER, (-1, 1)))
+    return Problem(box, sp.Eq(kp.laplacian(V), 20), kp.Dirichlet(V, SQUARES), {V: SQUARES}, name="hyper")
+
+
+def near(problem: Problem, distance: float) -> Trainable:
+    """A network as far from the solution: x² = (1 + T_2(x))/2 on each of its four edges, and some of T_3."""
+    network = fitted(kp.KAN([4, 1], "chebyshev", degree=3), problem)
+    edges = [[k / 2, 0, k / 2, distance * (-1) ** k] for k in range(1, 5)]
+    network.set_theta(torch.tensor(edges, dtype=torch.float64).flatten())
+    return network
+
+
+def rows_of(problem: Problem, network: Trainable, ansatz: Ansatz) -> list[Any]:
+    return plan.assemble(problem, network, ansatz, kp.Stage(points=400), 0, [1.0]).blocks
+
+
+def test_a_later_network_tells_how_far_off_an_earlier_one_is() -> None:
+    problem = hyper()
+    ansatz = impose(problem, exact=False)
+    early, late = (judgement.Witness(near(problem, d), ansatz, problem) for d in (1e-2, 1e-5))
+    blocks = rows_of(problem, late.network, ansatz)
+    found = early.judged_by(late, blocks)
+    assert found is not None
+    assert found.trusted
+    truth = relative_l2(problem, TrainedField(early.network, ansatz))
+    assert found.relative == pytest.approx(truth, rel=2e-3)
+    points = np.random.default_rng(0).uniform(-1, 1, (10, 4))
+    corrected = TrainedField(early.network, ansatz).values(points) + found.correction(points)
+    np.testing.assert_allclose(corrected, TrainedField(late.network, ansatz).values(points), atol=1e-14)
+
+
+def test_a_network_that_is_hardly_better_is_no_witness() -> None:
+    """Its own error would be a large part of the difference."""
+    problem = hyper()
+    ansatz = impose(problem, exact=False)
+    early, late = (judgement.Witness(near(problem, d), ansatz, problem) for d in (1e-2, 2e-3))
+    assert early.judged_by(late, rows_of(problem, late.network, ansatz)) is None
+
+
+def test_the_best_network_may_be_one_that_a_witness_judged() -> None:
+    problem = hyper()
+    ansatz = impose(problem, exact=False)
+    judge = judgement.Judge(problem, 1e-6)
+    networks = [near(problem, d) for d in (1e-2, 1e-4, 1e-7)]
+    blocks = rows_of(problem, networks[0], ansatz)
+    relatives = []
+    for network in networks:
+        judge.witnessed(network, ansatz, blocks)
+        relatives.append(None if judge.best is None else judge.best[1].relative)
+    truths = [relative_l2(problem, TrainedField(n, ansatz)) for n in networks]
+    assert relatives[0] is None
+    assert relatives[1:] == pytest.approx(truths[:2], rel=0.02)
+    assert torch.equal(judge.best[0].theta, networks[1].theta)
+
+
+def test_witnesses_are_asked_where_nothing_else_goes() -> None:
+    problem = cases.load("poisson")
+    judge = judgement.Judge(problem, 1e-6)
+    network = fitted(kp.KAN([2, 3, 1]), problem)
+    judge.witnessed(network, impose(problem), [])
+    assert judge.witness is None
 
 
 # --- the last layer by least squares --------------------------------------------------------------------------------
