@@ -43,6 +43,8 @@ def test_windows_partition_the_time() -> None:
 
 def test_a_window_begins_where_the_last_one_ended() -> None:
     class Field:
+        network = kp.KAN([2, 1, 1])  # what tells one window from another
+
         def jet(self, points: np.ndarray, variables: object) -> np.ndarray:  # noqa: ARG002 - as of a trained field
             return np.cos(points[:, :1]) * points[:, 1:]
 
@@ -51,6 +53,16 @@ def test_a_window_begins_where_the_last_one_ended() -> None:
     points = np.array([[0.3, 1.0], [2.0, 1.0]])
     assert own.domain.bounds[1].tolist() == [1.0, 2.0]
     np.testing.assert_allclose(initial.operator.evaluate(points, np.zeros((1, 2)), np), -np.cos(points[:, 0]))
+
+
+def test_a_window_is_told_by_the_numbers_of_the_one_before(tmp_path: Path) -> None:
+    """So that a later process knows it again; what evaluations have left in caches does not count."""
+    first = kp.solve(decay(), 1e-1, stages=[kp.Stage(iterations=1, points=60)], network=kp.KAN([2, 1, 1]))
+    signature = window_problem(decay(), 1.0, 2.0, first.field).signature
+    again = kp.load(first.save(tmp_path / "first.h5"))
+    assert window_problem(decay(), 1.0, 2.0, again.field).signature == signature
+    again.field.network.set_theta(again.field.network.theta * (1 + 1e-15))
+    assert window_problem(decay(), 1.0, 2.0, again.field).signature != signature
 
 
 def test_what_cannot_be_cut_is_refused() -> None:
