@@ -234,6 +234,7 @@ def report(rows: Sequence[Row], about: dict[str, str]) -> str:
             "Slopes of log L2, by least squares over all grids. In theory −4 in intervals, on the whole integral.\n",
             markdown([rate_line(name, own) for name, own in runs.items()]),
             "\n## Grids\n",
+            "Seconds are those of one grid, which begins where the one before ended.\n",
             markdown([line for name, own in runs.items() for line in grid_lines(name, own)]),
             "",
         ]

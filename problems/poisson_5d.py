@@ -1,7 +1,7 @@
 """Poisson's equation in five dimensions, whose solution couples each coordinate with the next.
 
-The sum of cos(pi x_i) cos(pi x_{i+1}) over four pairs on the unit cube, with its own values on all ten faces. No grid of
-use fits into five dimensions.
+The sum of cos(pi x_i) cos(pi x_{i+1}) over four pairs on the unit cube, with its own values on all ten faces. No grid
+of use fits into five dimensions.
 """
 
 from itertools import pairwise
