@@ -472,6 +472,8 @@ def kept(out: Path) -> Solution:
 @pytest.mark.parametrize("how", ["interrupted", "out of time"])
 def test_commands_go_on_bit_by_bit(how: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state of an unfinished run survives beside its solution, and goes with the finished one."""
+    monkeypatch.setattr(commands, "plot_record", lambda *_: None)
+    monkeypatch.setattr(commands, "beside", lambda *_: None)
     assert command(file, tmp_path / "whole") in (0, 3)
     out = tmp_path / "parts"
     with monkeypatch.context() as stop:
@@ -488,6 +490,7 @@ def test_commands_go_on_bit_by_bit(how: str, file: Path, tmp_path: Path, monkeyp
     assert not (out / "line-checkpoint.h5").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_no_more_than_its_last_step(file: Path, tmp_path: Path) -> None:
     """SIGKILL in the middle: the checkpoint is whole, and what goes on from it ends as if nothing had happened."""
     out, script = tmp_path / "killed", tmp_path / "slow.py"
