@@ -27,7 +27,8 @@ CHECK = 20  # steps between estimates while the ratio of error to residual is un
 PROMISING = 0.05  # of the first residual: above it no error estimate is worth its cost
 DENIED = 0.1  # of the loss after which an estimate was refused: the next one waits until then
 LIMITED = 1.2  # an estimate within this factor of the uncertainty from noise cannot be lowered
-WITNESS = 0.1  # of a network's residual, that a later network may keep to be its witness
+WITNESS = 0.2  # of a network's residual, that a later network may keep to be its witness
+WAITING = 5  # networks that wait for a witness at most
 SAMPLE = 256  # points at which a field is looked at
 VANISHING = 1e-12  # size of a field that is zero
 RESOLVED = 3  # coordinates that solvers of the defect equation resolve
@@ -60,7 +61,7 @@ class Judge:
     best: Best | None = None
     noise: Uncertainty | None = None
     estimator: Estimator = field(init=False)
-    witness: Witness | None = None
+    waiting: tuple[Witness, ...] = ()
 
     def __post_init__(self) -> None:
         """The estimator keeps its factorisations for the whole run."""
@@ -124,20 +125,27 @@ class Judge:
         points = collocate(self.problem.domain.interior, SAMPLE, "sobol", 3).x
         return bool(np.abs(TrainedField(network, ansatz).values(points)).max() < VANISHING)
 
+    @property
+    def unresolved(self) -> bool:
+        """Whether networks of the run have to estimate each other: above three coordinates."""
+        return not self.problem.parameters and self.problem.domain.dimension > RESOLVED
+
     def witnessed(self, network: Trainable, ansatz: Ansatz, blocks: list[Block]) -> None:
-        """Above three coordinates: lets this network be the witness of the last one, then takes its place.
+        """Lets this network be the witness of the latest one whose residual it undercuts, then waits for its own.
 
         Args:
-            network: at the end of a stage.
+            network: as it is now.
             ansatz: its exact conditions.
             blocks: rows at points that training has not seen.
         """
-        if self.problem.parameters or self.problem.domain.dimension <= RESOLVED:
-            return
         own = Witness(copy.deepcopy(network), ansatz, self.problem)
-        if self.witness is not None:
-            self.keep(self.witness.network, self.witness.judged_by(own, blocks))
-        self.witness = own
+        size, kept = own.residual(blocks), self.waiting
+        for k in range(len(kept) - 1, -1, -1):
+            if size <= WITNESS * kept[k].residual(blocks):
+                self.keep(kept[k].network, kept[k].judged_by(own))
+                kept = kept[k + 1 :]
+                break
+        self.waiting = (*kept, own)[-WAITING:]
 
     def _with_noise(
         self, trained: TrainedField, estimate: DefectEstimate | None, system: ResidualSystem | None
@@ -157,7 +165,7 @@ class Judge:
 class Witness:
     """A network that a later one of the same run judges.
 
-    Where the later one keeps a tenth of its residual, the difference of the two is its error up to about a tenth.
+    Where the later one keeps a fifth of its residual, the difference of the two is its error up to about a fifth.
 
     Attributes:
         network: a copy.
@@ -169,15 +177,8 @@ class Witness:
     ansatz: Ansatz
     problem: Problem
 
-    def judged_by(self, later: Witness, blocks: list[Block]) -> DefectEstimate | None:
-        """|u_later − u| / |u_later| where the later residual is small beside this one, None otherwise.
-
-        Args:
-            later: of the same run.
-            blocks: rows at points that neither network was trained at.
-        """
-        if later.residual(blocks) > WITNESS * self.residual(blocks):
-            return None
+    def judged_by(self, later: Witness) -> DefectEstimate:
+        """|u_later − u| / |u_later|, for a later one with a much smaller residual."""
         own, truth = TrainedField(self.network, self.ansatz), TrainedField(later.network, later.ansatz)
         points, weights = quadrature(self.problem.domain)
         values = truth.values(points)

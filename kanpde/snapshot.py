@@ -63,7 +63,7 @@ class Snapshot:
         rescued: whether the start from a coarse solution has been used or is none.
         hints: where the estimators begin their search.
         inside: the stage under way, None between stages.
-        witness: the network that the next one will judge, and its ansatz.
+        waiting: networks that later ones will judge, with their ansatz.
         noise: what noisy measurements leave undetermined: the error in the fields, and that of each unknown scalar.
     """
 
@@ -76,7 +76,7 @@ class Snapshot:
     rescued: bool
     hints: Any
     inside: Inside | None
-    witness: tuple[Trainable, Ansatz] | None = None
+    waiting: tuple[tuple[Trainable, Ansatz], ...] = ()
     noise: tuple[float, Mapping[str, float]] | None = None
 
 

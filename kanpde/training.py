@@ -18,7 +18,7 @@ from kanpde.enlarging import enlarged, facts
 from kanpde.errors import ProblemError
 from kanpde.field import Ansatz
 from kanpde.identification import Uncertainty
-from kanpde.judge import Judge, Witness, trusted
+from kanpde.judge import CHECK, Judge, Witness, trusted
 from kanpde.network import Network, Trainable
 from kanpde.optim import LevenbergMarquardt, State, Status
 from kanpde.optim.polish import polished
@@ -277,10 +277,8 @@ class Run:
         engine = stage.engine_for(system)
         damped = isinstance(engine, LevenbergMarquardt)
         while True:
-            if len(losses) > 1:
-                state, ended = self._judged(stage, system, state, losses, damped, patience)
-                if ended:
-                    break
+            if len(losses) > 1 and self._judged(stage, system, state, losses, damped, patience):
+                break
             if state.status is not Status.RUNNING:
                 break
             state = engine.step(system, state)
@@ -289,7 +287,7 @@ class Run:
             self._leave(Inside(stage, opening, state, tuple(losses)))
             if self.callback is not None:
                 self.callback(row)
-        self._closed(stage, system, self._polished(system, state), damped)
+        self._closed(stage, system, state, damped)
 
     def _judged(
         self,
@@ -299,18 +297,22 @@ class Run:
         losses: list[float],
         damped: bool,
         patience: tuple[int, float],
-    ) -> tuple[Any, bool]:
-        """The state after a step has been judged, and whether the stage ends there."""
+    ) -> bool:
+        """Whether a stage ends after this step."""
         spent = damped and len(losses) > FEWEST and all(map(_exhausted, self.progress.history[-SPENT:]))
         stalled = damped and _stalled(losses, *patience)
         if state.status is not Status.RUNNING or self.late or spent or stalled or len(losses) > stage.iterations:
-            return state, True
+            return True
         if self.judge.worth(state.loss, len(losses) if damped else 1):
-            state = self._polished(system, state) if damped else state  # quasi-Newton states hold a gradient as well
-            if self._estimated(state.loss):
-                return state, True
+            if self._estimated(self._polish(system, state, damped)):
+                return True
+            system.adopt(state.theta)
+        if self.judge.unresolved and len(losses) % CHECK == 0:
+            self._witnessed(system, self._fresh(system))
+            if self.converged:
+                return True
         self._keep(between=False)
-        return state, False
+        return False
 
     def _entered(self, stage: Stage) -> tuple[Trainable, ResidualSystem, Any, list[float]]:
         """A stage's first network, its rows, the optimiser's state and the losses; where it was interrupted, as then.
@@ -343,33 +345,36 @@ class Run:
     def _growth_seed(self) -> int:
         return self.wishes.seed + 7919 * self.progress.stage
 
-    def _polished(self, system: ResidualSystem, state: Any) -> Any:
-        """The state with the last layer solved for, as it enters linear equations linearly.
+    def _polish(self, system: ResidualSystem, state: Any, damped: bool) -> float:
+        """Gives the network the best last layer, which enters linear equations linearly, and returns the loss.
 
         The loss falls by per cents and the error, in most cases, by half: damping holds back what little the residual
-        sees. Where the problem is not linear, this is one more step, taken if the loss falls.
+        sees. Where the problem is not linear, this is one more step, taken if the loss falls. Estimates and what is
+        returned have it; the training goes on without, for its large coefficients bend the path of later steps.
         """
         network = system.network
-        if not isinstance(network, Network) or len(network.layers) < 2:
-            return state
+        if not damped or not isinstance(network, Network) or len(network.layers) < 2:
+            return float(state.loss)
         size = network.coefficients[-1].numel()
         theta, loss = polished(system, state.theta, slice(network.n_parameters - size, network.n_parameters))
         system.adopt(theta)
-        return dataclasses.replace(state, theta=theta, loss=loss)
+        return loss
 
     def _closed(self, stage: Stage, system: ResidualSystem, state: Any, damped: bool) -> None:
         """The end of a stage: an estimate, the residual at new points, and whether the stage is to be given up."""
         if not self.converged:
-            if self.judge.promising(state.loss):
-                self._estimated(state.loss)
+            loss = self._polish(system, state, damped)
+            if self.judge.promising(loss):
+                self._estimated(loss)
             else:
                 self.progress = dataclasses.replace(self.progress, estimate=None)
         damping = _reopened(state) if damped else self.progress.damping
         self.rounding, self.idle = rounding_of(system), float(system.residual(0.0 * system.theta).norm())
         if self.late and not self.converged:
             return
-        fresh = unseen(self.problem, self.ansatz, system, self.wishes.seed + 1000 * self.progress.stage)
-        self._examined(system, fresh, stage)
+        self._examined(system, self._fresh(system), stage)
+        if not self.converged:
+            system.adopt(state.theta)
         self.progress = dataclasses.replace(self.progress, stage=self.progress.stage + 1, damping=damping)
         if isinstance(self.stages, Ladder):
             self._retreat()
@@ -388,7 +393,19 @@ class Run:
         self.overfit = after / before if before > 0 else 1.0
         if self.overfit > OVERFIT and self.density < MOST_POINTS and stage.points is None:
             self.density *= 2.0
-        self.judge.witnessed(system.network, self.ansatz, fresh)
+        self._witnessed(system, fresh)
+
+    def _witnessed(self, system: ResidualSystem, fresh: list[Block]) -> None:
+        """Where nothing else estimates: an earlier network of the run, if this one shows that it is good enough."""
+        judge = self.judge
+        if not judge.unresolved:
+            return
+        judge.witnessed(system.network, self.ansatz, fresh)
+        if judge.best is not None and judge.satisfied(judge.best[1]):
+            self.progress = dataclasses.replace(self.progress, network=judge.best[0], estimate=judge.best[1])
+
+    def _fresh(self, system: ResidualSystem) -> list[Block]:
+        return unseen(self.problem, self.ansatz, system, self.wishes.seed + 1000 * self.progress.stage)
 
     def _reconsider(self, loss: float) -> None:
         """No trusted estimate after the first stage: the residual is steep somewhere between points. Another start."""
@@ -429,7 +446,7 @@ class Run:
     def _settle(self, margin: float = 1.0) -> None:
         """The network with the best trusted estimate is what the run returns, unless the last is within a margin."""
         now, best = trusted(self.progress.estimate), self.judge.best
-        if best is not None and (now is None or now > margin * (best[1].relative or 0.0)):
+        if best is not None and (now is None or now >= margin * (best[1].relative or 0.0)):
             self.progress = dataclasses.replace(self.progress, network=best[0], estimate=best[1])
 
     def _recorded(self, stage: Stage, system: ResidualSystem, state: Any) -> Row:
@@ -534,7 +551,7 @@ class Run:
             rescued=self.rescue is None,
             hints=judge.estimator.hints,
             inside=inside,
-            witness=None if judge.witness is None else (judge.witness.network, judge.witness.ansatz),
+            waiting=tuple((w.network, w.ansatz) for w in judge.waiting),
             noise=None if judge.noise is None else (judge.noise.relative, judge.noise.scalars),
         )
 
@@ -547,7 +564,7 @@ class Run:
         self.ansatz, self.spare, self.doubtful = left.ansatz, list(left.spare), list(left.doubtful)
         self.rescue = None if left.rescued else self.rescue
         self.judge.estimator.take_up(left.hints)
-        self.judge.witness = None if left.witness is None else Witness(*left.witness, self.problem)
+        self.judge.waiting = tuple(Witness(*each, self.problem) for each in left.waiting)
         self.judge.noise = None if left.noise is None else Uncertainty(dict(left.noise[1]), left.noise[0])
         self.inside = left.inside
 

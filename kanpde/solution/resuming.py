@@ -61,9 +61,7 @@ def snapshot_tree(left: Snapshot, arrays: Arrays) -> Tree:
         "rescued": left.rescued,
         "hints": left.hints,
         "inside": None if left.inside is None else _inside_tree(left.inside, arrays),
-        "witness": None
-        if left.witness is None
-        else [packed_network(left.witness[0], arrays), ansatz_tree(left.witness[1])],
+        "waiting": [[packed_network(each, arrays), ansatz_tree(own)] for each, own in left.waiting],
         "noise": None if left.noise is None else [left.noise[0], dict(left.noise[1])],
     }
 
@@ -75,7 +73,7 @@ def snapshot_from_tree(tree: Tree, arrays: Stored, solution: Solved, problem: Pr
     network = _network(told.pop("network"), arrays, like)
     history = solution.record.history[: told.pop("rows")]
     estimate = _estimate(told.pop("estimate"), arrays, problem)
-    best, witness = tree["best"], tree.get("witness")
+    best = tree["best"]
     found = None if best is None else _estimate(best[1], arrays, problem)
     return Snapshot(
         progress=Progress(network, history=history, estimate=estimate, **told),
@@ -87,9 +85,7 @@ def snapshot_from_tree(tree: Tree, arrays: Stored, solution: Solved, problem: Pr
         rescued=bool(tree["rescued"]),
         hints=tree["hints"],
         inside=None if tree["inside"] is None else _inside(tree["inside"], arrays, like),
-        witness=None
-        if witness is None
-        else (_network(witness[0], arrays, like), ansatz_from_tree(witness[1], problem)),
+        waiting=tuple((_network(each, arrays, like), ansatz_from_tree(own, problem)) for each, own in tree["waiting"]),
         noise=None if tree.get("noise") is None else (tree["noise"][0], tree["noise"][1]),
     )
 
