@@ -350,9 +350,7 @@ def test_a_later_network_tells_how_far_off_an_earlier_one_is() -> None:
     problem = hyper()
     ansatz = impose(problem, exact=False)
     early, late = (judgement.Witness(near(problem, d), ansatz, problem) for d in (1e-2, 1e-5))
-    blocks = rows_of(problem, late.network, ansatz)
-    found = early.judged_by(late, blocks)
-    assert found is not None
+    found = early.judged_by(late)
     assert found.trusted
     truth = relative_l2(problem, TrainedField(early.network, ansatz))
     assert found.relative == pytest.approx(truth, rel=2e-3)
@@ -365,8 +363,16 @@ def test_a_network_that_is_hardly_better_is_no_witness() -> None:
     """Its own error would be a large part of the difference."""
     problem = hyper()
     ansatz = impose(problem, exact=False)
-    early, late = (judgement.Witness(near(problem, d), ansatz, problem) for d in (1e-2, 2e-3))
-    assert early.judged_by(late, rows_of(problem, late.network, ansatz)) is None
+    judge = judgement.Judge(problem, 1e-6)
+    early, late, better = (near(problem, d) for d in (1e-2, 4e-3, 1e-3))
+    blocks = rows_of(problem, late, ansatz)
+    for network in (early, late):
+        judge.witnessed(network, ansatz, blocks)
+    assert judge.best is None
+    assert len(judge.waiting) == 2
+    judge.witnessed(better, ansatz, blocks)
+    assert torch.equal(judge.best[0].theta, early.theta)
+    assert [w.network.theta.equal(n.theta) for w, n in zip(judge.waiting, (late, better), strict=True)] == [True, True]
 
 
 def test_the_best_network_may_be_one_that_a_witness_judged() -> None:
@@ -387,10 +393,8 @@ def test_the_best_network_may_be_one_that_a_witness_judged() -> None:
 
 def test_witnesses_are_asked_where_nothing_else_goes() -> None:
     problem = cases.load("poisson")
-    judge = judgement.Judge(problem, 1e-6)
-    network = fitted(kp.KAN([2, 3, 1]), problem)
-    judge.witnessed(network, impose(problem), [])
-    assert judge.witness is None
+    assert not judgement.Judge(problem, 1e-6).unresolved
+    assert judgement.Judge(hyper(), 1e-6).unresolved
 
 
 # --- the last layer by least squares --------------------------------------------------------------------------------
