@@ -204,6 +204,8 @@ class ResidualSystem:
         table = sum(len(b.points) * len(b.derivatives) * living for b in blocks)
         self._keep_tables = 3 * 8 * table <= memory // 4
         self._keep_sweeps = sum(self._sweep_size(b) for b in blocks) <= memory // 2
+        living, columns = (sum(getattr(layer, name) for layer in network.layers) for name in ("living", "columns"))
+        self._vectors = max(1, living // max(columns, 1))  # so many take no more room than a sweep
 
     def _chunk_size(self, block: Block) -> int:
         """Points in a sweep: memory goes to the functions alive at them, or to the graph of a user's own module."""
@@ -211,11 +213,10 @@ class ResidualSystem:
         return max(FEWEST_POINTS, self.memory // (4 * 8 * COPIES * len(block.derivatives) * per_point))
 
     def _sweep_size(self, block: Block) -> int:
-        """Bytes of a kept sweep: tables of all orders, the layers' jets and the adjoints of every equation."""
-        order = block.derivatives.order + 2
-        tables = sum(order * layer.living for layer in self.network.layers)
-        jets = (2 + len(block.equations)) * sum(layer.columns for layer in self.network.layers)
-        return 8 * len(block.points) * (tables + len(block.derivatives) * jets)
+        """Bytes of what products keep of a sweep: the features and each equation's adjoints."""
+        features = sum(layer.living for layer in self.network.layers)
+        adjoints = len(block.equations) * sum(layer.columns for layer in self.network.layers)
+        return 8 * len(block.points) * len(block.derivatives) * (features + adjoints)
 
     @property
     def theta(self) -> Tensor:
@@ -277,21 +278,23 @@ class ResidualSystem:
 
     def products(self, theta: Tensor) -> RowProducts:
         """r(θ) with J v and Jᵀ w; sweeps that do not fit the memory setting are made anew for each product."""
-        if not self._keep_sweeps:
-            return RowProducts(self.residual(theta), self.network, lambda: (rows for rows, _ in self._rows(theta)))
-        kept = list(self._rows(theta))
-        return RowProducts(torch.cat([r for _, r in kept]), self.network, lambda: [rows for rows, _ in kept])
+        if self._keep_sweeps:
+            kept = list(self._rows(theta, flat=True))
+            residual, rows = torch.cat([r for _, r in kept]), lambda: (each for each, _ in kept)
+        else:
+            residual, rows = self.residual(theta), lambda: (each for each, _ in self._rows(theta, flat=False))
+        return RowProducts(residual, self.network, rows, self._vectors)
 
-    def _rows(self, theta: Tensor) -> Iterator[tuple[Rows, Tensor]]:
+    def _rows(self, theta: Tensor, flat: bool) -> Iterator[tuple[Rows, Tensor]]:
         """The linearised rows of every chunk and their residual."""
         scalars = self.apart(theta)[1]
         for chunk, join, sweep in self._sweeps(theta):
             values, adjoints, slopes = zip(*chunk.linearized(chunk.frame.constrain(sweep.output), scalars), strict=True)
             linear = tuple(sweep.linear_adjoints(chunk.frame.adjoint(adjoint)) for adjoint in adjoints)
             if join is None:
-                yield Rows(sweep, linear, slopes), torch.cat(values)
+                yield Rows(sweep.maps(flat), linear, slopes), torch.cat(values)
             else:
-                yield Rows(sweep, linear, slopes, join.scale * join.matrix), join.rows(torch.cat(values))
+                yield Rows(sweep.maps(flat), linear, slopes, join.scale * join.matrix), join.rows(torch.cat(values))
 
     def loss_and_gradient(self, theta: Tensor) -> tuple[float, Tensor]:
         """½ |r|² and Jᵀr, one reverse sweep a chunk."""

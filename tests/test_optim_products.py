@@ -7,6 +7,7 @@ from test_residual import PROBLEMS, assembled, blocks, joined, line, peak
 
 from kanpde.lifting import impose
 from kanpde.network import KAN, MLP, ModuleNetwork
+from kanpde.network import products as network_products
 from kanpde.residuals import ResidualSystem
 
 NETWORKS = {
@@ -52,12 +53,24 @@ def check_products(fast, theta):
     assert_close(products.forward(direction), jacobian @ direction, 1e-11)
     assert_close(products.adjoint(weights), jacobian.T @ weights, 1e-11)
     assert_close(products.normal(direction), jacobian.T @ (jacobian @ direction), 1e-11)
+    some = torch.randn((5, len(theta)), generator=generator, dtype=torch.float64)
+    assert_close(products.forward(some), some @ jacobian.T, 1e-11)
+    assert_close(products.adjoint(some @ jacobian.T), some @ jacobian.T @ jacobian, 1e-11)
+    assert_close(products.normal(some), some @ jacobian.T @ jacobian, 1e-11)
 
 
 @pytest.mark.parametrize("kind", SYSTEMS)
 def test_products_are_those_of_the_jacobian(kind):
     fast = SYSTEMS[kind](1 << 30)
     assert fast._keep_sweeps
+    check_products(fast, 1.1 * fast.theta)
+
+
+@pytest.mark.parametrize("kind", ["chebyshev, products", "several equations", "integrals and unknown scalars"])
+def test_products_are_the_same_at_a_few_points_after_the_other(kind, monkeypatch):
+    monkeypatch.setattr(network_products, "BLOCK", 1)
+    monkeypatch.setattr(network_products, "FEWEST_POINTS", 7)
+    fast = SYSTEMS[kind](1 << 30)
     check_products(fast, 1.1 * fast.theta)
 
 

@@ -18,7 +18,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from kanpde.jet import ChainFactor, argument_adjoint, pairings
+from kanpde.jet import ChainFactor, argument_adjoint, compose, pairings
+from kanpde.network.flat import FlatEdges, LinearEdges
 
 BLOCK = 1 << 19  # numbers that are worked on at once; more does not stay in the cache, fewer costs calls
 FEWEST_POINTS = 512  # in a block, so that a wide layer is cut by outputs first
@@ -44,6 +45,10 @@ class Curves(Protocol):
 
     def jacobian(self, adjoints: Tensor, part: slice, out: Tensor) -> None:
         """Σ_m Z_m B_l^(m) point by point, to out (columns, inputs, size, points)."""
+        ...
+
+    def dense(self) -> Tensor | None:
+        """Tables B_l^(m)(z) of all functions, (orders, inputs, size, n), None where most of these are zero."""
         ...
 
 
@@ -98,6 +103,11 @@ class CurveEdges:
                 pairs = zip(edges[order], adjoint[channel, rows, part], strict=True) if order < len(edges) else ()
                 _accumulate(pairs, total[:, part], fresh=rows.start == 0)
         return argument_adjoint(self.factors, sums, self.data)
+
+    def flat(self) -> LinearEdges:
+        """Features where the basis is dense, else the curves again."""
+        tables = self.curves.dense()
+        return self if tables is None else FlatEdges(compose(self.factors, tables, len(self.data)))
 
     @cached_property
     def _order(self) -> int:
@@ -182,3 +192,7 @@ class TableCurves:
     def jacobian(self, adjoints: Tensor, part: slice, out: Tensor) -> None:
         """Each order's tables once."""
         _accumulate(zip(adjoints[:, :, :, None], self.tables[: self.room, :, :, part], strict=True), out)
+
+    def dense(self) -> Tensor:
+        """The tables."""
+        return self.tables

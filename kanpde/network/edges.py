@@ -21,19 +21,12 @@ from kanpde.multiindex import DerivativeSet
 from kanpde.network.basis import Basis, Joined
 from kanpde.network.bspline import BSpline
 from kanpde.network.curves import CurveEdges, TableCurves
+from kanpde.network.flat import FlatEdges, LinearEdges
 from kanpde.network.local import SplineCurves
 
 
-class Edges(Protocol):
+class Edges(LinearEdges, Protocol):
     """Some inputs' functions at n points; their coefficients C are (columns, inputs, size)."""
-
-    def mix(self, coefficients: Tensor) -> Tensor:
-        """The jet of the linear outputs, (c, columns, n)."""
-        ...
-
-    def gradient(self, adjoint: Tensor) -> Tensor:
-        """Adjoint of C, from that of the linear outputs (c, columns, n)."""
-        ...
 
     def jacobian(self, adjoint: Tensor, part: slice, out: Tensor) -> None:
         """The same for every point of a slice by itself, written to `out` (columns, inputs, size, points)."""
@@ -41,6 +34,10 @@ class Edges(Protocol):
 
     def input_adjoint(self, coefficients: Tensor, adjoint: Tensor) -> Tensor:
         """Adjoint of the incoming jet (c, inputs, n), from that of the linear outputs (c, columns, n)."""
+        ...
+
+    def flat(self) -> LinearEdges:
+        """The same for products with many C: as a matrix of features, unless these are mostly zeros."""
         ...
 
 
@@ -90,13 +87,17 @@ class FeatureEdges:
         """Φ, (c, inputs, size, n)."""
         return compose(self.factors, self.tables, len(self.data))
 
+    def flat(self) -> FlatEdges:
+        """Φ alone."""
+        return FlatEdges(self.features)
+
     def mix(self, coefficients: Tensor) -> Tensor:
-        """Σ_il C_oil Φ_αil, one matrix product a channel."""
-        return coefficients.flatten(1) @ self.features.flatten(1, 2)
+        """Through Φ."""
+        return self.flat().mix(coefficients)
 
     def gradient(self, adjoint: Tensor) -> Tensor:
-        """Σ_α A_αo · Φ_αil."""
-        return torch.einsum("con,ciln->oil", adjoint, self.features)
+        """Through Φ."""
+        return self.flat().gradient(adjoint)
 
     def jacobian(self, adjoint: Tensor, part: slice, out: Tensor) -> None:
         """Σ_α A_αo Φ_αil; the channels in which an input has no features are left out."""
@@ -148,3 +149,7 @@ class JoinedEdges:
         """The sum of both."""
         first = self.first.input_adjoint(coefficients[..., : self.size], adjoint)
         return first + self.second.input_adjoint(coefficients[..., self.size :], adjoint)
+
+    def flat(self) -> LinearEdges:
+        """As they are: where two bases share an edge one is local."""
+        return self

@@ -19,6 +19,7 @@ from kanpde.jet import ChainFactor, argument_adjoint, chain_factors, compose, pa
 from kanpde.multiindex import DerivativeSet
 from kanpde.network.basis import ACTIVATIONS, Basis
 from kanpde.network.edges import Edges, edges_at
+from kanpde.network.flat import LinearEdges
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,12 @@ def coefficient_blocks(layer: Layer, coefficients: Tensor) -> list[Tensor]:
     return [part.unflatten(1, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def linear_outputs(layer: Layer, coefficients: Tensor, tape: Tape) -> Tensor:
+def linear_outputs(layer: Layer, coefficients: Tensor, edges: Sequence[LinearEdges]) -> Tensor:
     """The linear map on the features, (c, columns, n): with C the layer's own, with any other matrix its tangent."""
     blocks = coefficient_blocks(layer, coefficients)
-    linear = tape.edges[0].mix(blocks[0])
-    for edges, block in zip(tape.edges[1:], blocks[1:], strict=True):
-        linear += edges.mix(block)
+    linear = edges[0].mix(blocks[0])
+    for some, block in zip(edges[1:], blocks[1:], strict=True):
+        linear += some.mix(block)
     if layer.bias:
         linear[0] += coefficients[:, -1:]
     return linear
@@ -152,7 +153,7 @@ def linear_outputs(layer: Layer, coefficients: Tensor, tape: Tape) -> Tensor:
 
 def mix(layer: Layer, coefficients: Tensor, tape: Tape, derivatives: DerivativeSet) -> tuple[Tensor, Tape]:
     """The linear map and the multiplication nodes: the layer's output jet (c, outputs, n), and the tape with it."""
-    linear = linear_outputs(layer, coefficients, tape)
+    linear = linear_outputs(layer, coefficients, tape.edges)
     tape = replace(tape, linear=linear)
     if not layer.products:
         return linear, tape
@@ -203,9 +204,9 @@ def compose_adjoint(adjoint: Tensor, factors: Sequence[ChainFactor], tables: Seq
     return argument_adjoint(factors, paired, data)
 
 
-def gradient(layer: Layer, adjoint: Tensor, tape: Tape) -> Tensor:
+def gradient(layer: Layer, adjoint: Tensor, edges: Sequence[LinearEdges]) -> Tensor:
     """Adjoint of C, (columns, rows), from that of the linear outputs (c, columns, n)."""
-    parts = [edges.gradient(adjoint).flatten(1) for edges in tape.edges]
+    parts = [some.gradient(adjoint).flatten(1) for some in edges]
     if layer.bias:
         parts.append(adjoint[0].sum(1, keepdim=True))
     return torch.cat(parts, dim=1)

@@ -78,6 +78,10 @@ class SplineCurves:
             values.addcmul_(z[:, :, None], living[..., part])
         out.scatter_(2, alive.expand_as(values), values)
 
+    def dense(self) -> None:
+        """Of the functions only k + 1 are alive at a point."""
+        return
+
     @cached_property
     def _living(self) -> tuple[Tensor, ...]:
         """B^(m)(z) of the functions alive at each point, (inputs, k + 1, n): the curves that have C = identity."""

@@ -182,14 +182,23 @@ class ModuleSweep:
         """Of a module only the whole jet is known, linearised."""
         return [adjoint]
 
-    def linear_tangents(self, direction: Sequence[Tensor]) -> list[Tensor]:
-        """The derivative of the jet along a direction in the parameters, (c, outputs, n)."""
-        along = dict(zip(self.parameters, direction, strict=True))
-        return [jvp(self._of, (self.parameters,), (along,))[1]]
+    def maps(self, flat: bool) -> ModuleSweep:  # noqa: ARG002 - as of a Network
+        """Nothing simpler than the module."""
+        return self
+
+    def parts(self, points: int) -> Iterator[tuple[slice, ModuleSweep]]:  # noqa: ARG002 - as of a Network
+        """All points at once."""
+        yield slice(None), self
+
+    def tangents(self, directions: Sequence[Tensor]) -> list[Tensor]:
+        """The derivatives of the jet along B directions in the parameters, (c, B · outputs, n)."""
+        along = [dict(zip(self.parameters, direction, strict=True)) for direction in zip(*directions, strict=True)]
+        return [torch.cat([jvp(self._of, (self.parameters,), (one,))[1] for one in along], dim=1)]
 
     def collected(self, adjoints: Sequence[Tensor]) -> list[Tensor]:
-        """The gradient again."""
-        return self.gradient(adjoints[0])
+        """The gradients of each of B adjoints (c, outputs, n), (B, ...) each."""
+        gradients = [self.gradient(one) for one in adjoints[0].split(self.output.shape[1], dim=1)]
+        return [torch.stack(parts) for parts in zip(*gradients, strict=True)]
 
     def _of(self, parameters: dict[str, Tensor]) -> Tensor:
         return _jet(lambda x: functional_call(self.module, parameters, (x,)), self.points, self.derivatives)

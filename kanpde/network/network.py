@@ -14,6 +14,7 @@ from kanpde.jet import coordinates_jet
 from kanpde.multiindex import DerivativeSet
 from kanpde.network import layer as rules
 from kanpde.network.basis import Activation, Basis
+from kanpde.network.flat import FlatEdges, LinearEdges
 from kanpde.network.layer import Layer, Tape
 
 
@@ -197,19 +198,43 @@ class Sweep:
 
     def gradient(self, adjoint: Tensor) -> list[Tensor]:
         """The same summed over points: one (columns, rows) matrix a layer."""
-        return self.collected(self.linear_adjoints(adjoint))
+        return self.maps(flat=False).collected(self.linear_adjoints(adjoint))
 
-    def collected(self, adjoints: Sequence[Tensor]) -> list[Tensor]:
-        """The same from the adjoints of the linear outputs."""
-        return [rules.gradient(*each) for each in zip(self.layers, adjoints, self.tapes, strict=True)]
+    def maps(self, flat: bool) -> LayerMaps:
+        """The layers' linear maps at these points and nothing else of the sweep; `flat` where many products follow."""
+        edges = ([some.flat() if flat else some for some in tape.edges] for tape in self.tapes)
+        return LayerMaps(self.layers, tuple(tuple(each) for each in edges))
 
-    def linear_tangents(self, direction: Sequence[Tensor]) -> list[Tensor]:
-        """How every layer's linear outputs change along a direction in the coefficients, its inputs left as they are.
+
+@dataclass(frozen=True, eq=False)
+class LayerMaps:
+    """The linear maps of all layers, each on its own features, whatever these are made of."""
+
+    layers: tuple[Layer, ...]
+    edges: tuple[tuple[LinearEdges, ...], ...]
+
+    def parts(self, points: int) -> Iterator[tuple[slice, LayerMaps]]:
+        """The same at so many points after the other, where all edges are flat; else at all of them."""
+        flat = [[some for some in edges if isinstance(some, FlatEdges)] for edges in self.edges]
+        if [len(edges) for edges in flat] != [len(edges) for edges in self.edges]:
+            yield slice(None), self
+            return
+        for start in range(0, flat[0][0].features.shape[-1], points):
+            part = slice(start, start + points)
+            yield part, LayerMaps(self.layers, tuple(tuple(some.part(part) for some in edges) for edges in flat))
+
+    def tangents(self, directions: Sequence[Tensor]) -> list[Tensor]:
+        """How each layer's linear outputs change with its coefficients, (c, B · columns, n), its inputs held fixed.
 
         Their products with `linear_adjoints` add up to the derivative of the scalar that these are of: what a layer
         does to those above it is in the adjoints.
         """
-        return [rules.linear_outputs(*each) for each in zip(self.layers, direction, self.tapes, strict=True)]
+        flattened = [direction.flatten(0, 1) for direction in directions]
+        return [rules.linear_outputs(*each) for each in zip(self.layers, flattened, self.edges, strict=True)]
+
+    def collected(self, adjoints: Sequence[Tensor]) -> list[Tensor]:
+        """The adjoints of the coefficients, (B · columns, rows) a layer, from those of the linear outputs."""
+        return [rules.gradient(*each) for each in zip(self.layers, adjoints, self.edges, strict=True)]
 
 
 class _SweepFunction(torch.autograd.Function):

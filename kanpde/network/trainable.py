@@ -11,6 +11,22 @@ from torch import Tensor
 from kanpde.multiindex import DerivativeSet
 
 
+class LinearMaps(Protocol):
+    """How coefficients enter at some points, to first order. Directions and adjoints are given B at a time."""
+
+    def parts(self, points: int) -> Iterator[tuple[slice, LinearMaps]]:
+        """The same at about so many points after the other, where that can be had without a copy."""
+        ...
+
+    def tangents(self, directions: Sequence[Tensor]) -> list[Tensor]:
+        """The change of what they enter, (c, B · columns, n) each, along directions (B, ...) shaped like them."""
+        ...
+
+    def collected(self, adjoints: Sequence[Tensor]) -> list[Tensor]:
+        """The adjoints of the coefficients, B times as many as these, from `linear_adjoints` (c, B · columns, n)."""
+        ...
+
+
 class Swept(Protocol):
     """A jet at some points with its reverse rules."""
 
@@ -35,12 +51,8 @@ class Swept(Protocol):
         """The adjoints of all that the coefficients enter linearly, (c, columns, n) each."""
         ...
 
-    def linear_tangents(self, direction: Sequence[Tensor]) -> list[Tensor]:
-        """The change of the same along a direction in the coefficients, shaped like these."""
-        ...
-
-    def collected(self, adjoints: Sequence[Tensor]) -> list[Tensor]:
-        """The adjoint of the coefficients, from `linear_adjoints` or anything of their shapes."""
+    def maps(self, flat: bool) -> LinearMaps:
+        """What the coefficients do at these points; `flat` where many products follow."""
         ...
 
 
