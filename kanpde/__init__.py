@@ -42,7 +42,7 @@ from .problem import (
 
 if TYPE_CHECKING:
     from .network import KAN, MLP
-    from .optim import LBFGS, Adam, LevenbergMarquardt, SSBroyden
+    from .optim import LBFGS, Adam, LevenbergMarquardt, MatrixFree, SSBroyden
     from .pointwise import residual
     from .references import GridFunction
     from .references.reference import reference
@@ -66,6 +66,7 @@ __all__ = [
     "Initial",
     "Integral",
     "LevenbergMarquardt",
+    "MatrixFree",
     "Mesh",
     "Neumann",
     "Normal",
@@ -106,6 +107,7 @@ _LATER = {
     "LBFGS": "kanpde.optim",
     "LevenbergMarquardt": "kanpde.optim",
     "Pinned": "kanpde.stages",
+    "MatrixFree": "kanpde.optim",
     "SSBroyden": "kanpde.optim",
     "Stage": "kanpde.stages",
     "GridFunction": "kanpde.references",

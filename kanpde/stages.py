@@ -13,10 +13,11 @@ from kanpde.network import Trainable
 from kanpde.network.architecture import BASES
 from kanpde.network.basis import Basis, Chebyshev, Fourier
 from kanpde.network.bspline import BSpline
-from kanpde.optim import LBFGS, Adam, LevenbergMarquardt, Optimizer, SSBroyden
+from kanpde.optim import LBFGS, Adam, LevenbergMarquardt, MatrixFree, Optimizer, SSBroyden, chosen
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "lm": LevenbergMarquardt(),
+    "matrix-free": MatrixFree(),
     "ssbroyden": SSBroyden(),
     "lbfgs": LBFGS(),
     "adam": Adam(),
@@ -90,7 +91,7 @@ class Stage:
         """The optimiser for a system of this size."""
         if self.optimizer != "auto":
             return self.engine
-        return LevenbergMarquardt()
+        return chosen(system.network.n_parameters, system.rows, system.memory)
 
     @property
     def change(self) -> str:
