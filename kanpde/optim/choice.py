@@ -6,7 +6,7 @@ from kanpde.optim.levenberg_marquardt import LevenbergMarquardt
 from kanpde.optim.matrix_free import MatrixFree
 from kanpde.optim.objective import Optimizer
 
-DENSE = 8_000  # parameters (rows, if fewer) up to which a dense factorisation takes less than a minute on one core
+DENSE = 6_000  # parameters (rows, if fewer) up to which a dense step takes about a minute on one core
 BYTES = 8
 COPIES = 3  # of the square matrix: J's triangle, the damped one, and what LAPACK needs
 
