@@ -53,7 +53,7 @@ def check_products(fast, theta):
     assert_close(products.forward(direction), jacobian @ direction, 1e-11)
     assert_close(products.adjoint(weights), jacobian.T @ weights, 1e-11)
     assert_close(products.normal(direction), jacobian.T @ (jacobian @ direction), 1e-11)
-    some = torch.randn((5, len(theta)), generator=generator, dtype=torch.float64)
+    some = torch.randn((3, len(theta)), generator=generator, dtype=torch.float64)
     assert_close(products.forward(some), some @ jacobian.T, 1e-11)
     assert_close(products.adjoint(some @ jacobian.T), some @ jacobian.T @ jacobian, 1e-11)
     assert_close(products.normal(some), some @ jacobian.T @ jacobian, 1e-11)
@@ -93,13 +93,13 @@ def test_each_entry_of_theta_has_its_place():
 
 def test_products_keep_to_the_memory_setting():
     """However many points there are; sweeps are kept only where they fit, and then really are."""
-    memory = 1 << 21
-    few, many = (system("poisson", "chebyshev, products", memory, count=n) for n in (1500, 3000))
+    memory = 1 << 20
+    few, many = (system("poisson", "chebyshev, products", memory, count=n) for n in (600, 1200))
     assert not few._keep_sweeps
     used = [peak(lambda s=s: s.products(s.theta).normal(s.theta)) for s in (few, many)]
     assert max(used) < memory
-    assert used[1] < used[0] + 10 * 8 * 3000
-    roomy = system("poisson", "chebyshev, products", 1 << 25, count=1000)
+    assert used[1] < used[0] + 10 * 8 * 1200
+    roomy = system("poisson", "chebyshev, products", 1 << 25, count=600)
     assert roomy._keep_sweeps
     held = peak(lambda: roomy.products(roomy.theta))
     assert held < 1 << 24
