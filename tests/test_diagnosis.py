@@ -20,6 +20,7 @@ from kanpde.errors import ProblemWarning
 from kanpde.lifting import impose
 from kanpde.plan import assemble, fitted
 from kanpde.residuals import ResidualSystem
+from kanpde.training import Progress, Run, Wishes
 
 x, y = sp.symbols("x y", real=True)
 
@@ -153,9 +154,10 @@ def test_no_tolerance_below_rounding_is_met() -> None:
 
 
 def test_a_network_that_cannot_follow_collapses() -> None:
-    """A polynomial of degree 4 does nothing about fifty waves."""
+    """A polynomial of degree 4 does nothing about fifty waves; that a start was worse still is no merit."""
     fast = line(sp.Eq(U.diff(x, 2), sp.sin(100 * x)), name="fast")
-    found = solved(fast, 1e-6, pinned=kp.Pinned(degree=4, largest=5))
+    wild = kp.KAN([1, 1], "chebyshev", degree=4, scale=20.0)
+    found = solved(fast, 1e-6, network=wild, pinned=kp.Pinned(largest=5))
     assert "collapsed: the network does no better than the trivial field" in found.status
 
 
@@ -169,8 +171,19 @@ def test_a_run_that_finds_zero_says_so() -> None:
     assert {row["stage"] for row in found.history} == {0}
 
 
-def test_a_small_solution_is_not_zero() -> None:
-    """Equations with a source are not solved by zero, however small the solution is."""
+def test_zero_ends_a_run_only_where_it_solves_the_equations() -> None:
+    """A field that is zero though the equations have a source is one that is not trained yet."""
+    problem = problem_file("poisson")
+    network = fitted(kp.KAN([2, 3, 1], "chebyshev", degree=5, scale=0.0), problem)
+    run = Run(problem, impose(problem), (), Wishes(1e-6), Progress(network))
+    assert not run.vanished  # no stage has told yet
+    run.idle = 0.0
+    assert run.vanished
+    run.idle = 1e-3
+    assert not run.vanished
+
+
+def test_a_small_solution_is_found() -> None:
     small = line(
         sp.Eq(U.diff(x, 2), sp.Float(1e-13) * sp.sin(x)), exact={U: -sp.Float(1e-13) * sp.sin(x)}, name="small"
     )

@@ -251,7 +251,7 @@ def test_a_setback_is_given_up_by_a_resumed_run(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(judge, "Estimator", Worsening)
     monkeypatch.setattr(judge, "PROMISING", 1.0)
     ladder_of(monkeypatch, *(kp.Stage(intervals=k, iterations=2) for k in (5, 9, 5)))
-    case = Case("poisson", {"pinned": kp.Pinned(sums=2, products=2)}, kills=(4, 6), stop=3)
+    case = Case("poisson", {"pinned": kp.Pinned(sums=2, products=2)}, kills=(4, 5), stop=3)
     whole = goes_on(case, tmp_path, monkeypatch)
     assert [row["density"] for row in whole.history] == [3.0] * 4 + [6.0] * 2
     assert whole.history[-1]["parameters"] == whole.history[0]["parameters"]
@@ -294,6 +294,38 @@ def test_a_run_stopped_before_its_first_step_begins_again(tmp_path: Path, monkey
         first = solved(case, checkpoint=path)
     assert (first.status, first.iterations) == ("interrupted", 0)
     assert_same(solved(case, checkpoint=path, resume=True), solved(case))
+
+
+def test_all_that_a_run_has_learnt_is_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what changes no bit of these short runs: thresholds, and where the estimators begin their search."""
+    learnt: list[dict[str, Any]] = []
+
+    class Telling(training.Run):
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            learnt.append(self.learnt)
+
+        @property
+        def learnt(self) -> dict[str, Any]:
+            left = self._snapshot(None)
+            return {**left.numbers, "hints": left.hints}
+
+        def _leave(self, inside: Any) -> None:
+            super()._leave(inside)
+            if len(learnt) == 1:
+                learnt[0] = self.learnt
+
+    monkeypatch.setattr(solving, "Run", Telling)
+    monkeypatch.setattr(judge, "DENIED", 1e6)
+    monkeypatch.setattr(judge, "DEAR", 0)
+    monkeypatch.setattr(judge.Judge, "satisfied", lambda *_: False)
+    stages = [kp.Stage(iterations=22, points=200), kp.Stage(intervals=20, iterations=3, points=200)]
+    case = Case("poisson_1d", {"network": kp.KAN([1, 2, 1], "chebyshev", degree=6), "stages": stages}, 1e-16)
+    for iteration in (24, 25):
+        solved(case, checkpoint=tmp_path / "c.h5", callback=Stopper(iteration), resume=True)
+    assert learnt[1] == learnt[0]
+    assert all(np.isfinite(learnt[0][name]) for name in ("ratio", "first", "rounding", "idle"))
+    assert learnt[0]["overfit"] != 1.0
 
 
 def test_a_run_killed_after_its_last_stage_says_why_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
