@@ -138,7 +138,11 @@ class LeastSquares:
 
     def products(self, theta: Tensor) -> Products:
         residual, pull = torch.func.vjp(self.function, theta)
-        return FunctionProducts(self.function, theta, residual, lambda weights: pull(weights)[0])
+
+        def adjoint(weights: Tensor) -> Tensor:
+            return pull(weights)[0] if weights.ndim == 1 else torch.stack([pull(one)[0] for one in weights])
+
+        return FunctionProducts(self.function, theta, residual, adjoint)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +155,8 @@ class FunctionProducts:
     adjoint: Function
 
     def forward(self, direction: Tensor) -> Tensor:
+        if direction.ndim > 1:
+            return torch.stack([self.forward(one) for one in direction])
         return torch.func.jvp(self.function, (self.theta,), (direction,))[1]
 
     def normal(self, direction: Tensor) -> Tensor:

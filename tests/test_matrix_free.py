@@ -29,7 +29,7 @@ def start(rank: int) -> Tensor:
 def test_a_sketch_is_near_the_matrix_and_below_it() -> None:
     """U Λ Uᵀ ≤ A, and off by about the eigenvalues that it leaves out."""
     matrix = positive(12)
-    vectors, values = nystrom(lambda v: matrix @ v, start(15))
+    vectors, values = nystrom(lambda many: many @ matrix, start(15))
     torch.testing.assert_close(vectors.T @ vectors, torch.eye(15, dtype=torch.float64))
     gap = torch.linalg.eigvalsh(matrix - vectors @ torch.diag(values) @ vectors.T)
     left_out = float(torch.linalg.eigvalsh(matrix).flip(0)[15])
@@ -50,7 +50,7 @@ def test_conjugate_gradients_solve_and_know_their_gain() -> None:
 
 def test_a_preconditioner_from_a_sketch_saves_products() -> None:
     matrix, right, damping = positive(8), start(1)[:, 0], 1e-8
-    vectors, values = nystrom(lambda v: matrix @ v, start(20))
+    vectors, values = nystrom(lambda many: many @ matrix, start(20))
     factors = (values[-1] + damping) / (values + damping) - 1.0
     counts = [
         conjugate_gradients(lambda v: matrix @ v + damping * v, right, conditioner, 1e-6, 3, 400)[1]

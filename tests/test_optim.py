@@ -16,7 +16,7 @@ from contracts import (
     exponentials,
 )
 
-from kanpde.optim import LBFGS, Adam, Constant, Cosine, Exponential, LevenbergMarquardt, SSBroyden, Status
+from kanpde.optim import LBFGS, Adam, Constant, Cosine, Exponential, LevenbergMarquardt, MatrixFree, SSBroyden, Status
 from kanpde.optim.factors import Dual, damped, linear_model, reach
 from kanpde.optim.lbfgs import direction
 from kanpde.optim.nielsen import raised
@@ -33,6 +33,8 @@ OPTIMIZERS = {
     "lbfgs": LBFGS(),
     "lbfgs, short memory": LBFGS(memory=2),
     "ssbroyden": SSBroyden(),
+    "matrix-free": MatrixFree(),
+    "matrix-free, no sketch": MatrixFree(rank=0),
     "adam": Adam(1e-2),
     "adam, cosine": Adam(1e-2, Cosine(100)),
 }
@@ -215,6 +217,10 @@ def test_the_dual_step_is_the_primal_one(orthogonal, damping):
     assert_close(dual.products.forward(v), primal.products.forward(v), 1e-13)
     assert_close(dual.products.adjoint(weights), primal.products.adjoint(weights), 1e-13)
     assert_close(dual.products.normal(v), primal.products.normal(v), 1e-13)
+    twin, some = objective.products(theta), torch.stack([v, theta, -v])
+    for products in (primal.products, dual.products):
+        assert_close(products.forward(some), twin.forward(some), 1e-13)
+        assert_close(products.normal(some), twin.normal(some), 1e-12)
 
 
 def test_the_dual_endgame_sees_small_singular_values():
@@ -337,10 +343,17 @@ def test_probes_take_smaller_dampings_where_the_loss_falls_further():
     assert probing.damping == pytest.approx(1e-3 * plain.damping)
 
 
+def test_without_j_the_minimum_of_a_curved_fit_is_found():
+    """Rank and rows that leave singular sketches included."""
+    for name in ("matrix-free", "matrix-free, no sketch"):
+        assert run(OPTIMIZERS[name], rosenbrock, start(6), 300)[-1].loss < 1e-20
+        assert run(OPTIMIZERS[name], thin, start(5, 0.5), 40)[-1].loss < 1e-20
+
+
 def test_a_stalled_iteration_says_so():
     """Every step raises the loss of a function whose derivative lies."""
     objective = LeastSquares(lambda theta: 2 + (theta.detach() * 2 - theta).abs())
-    for optimizer in (LevenbergMarquardt(), LBFGS(), SSBroyden()):
+    for optimizer in (LevenbergMarquardt(), LBFGS(), SSBroyden(), MatrixFree()):
         first = optimizer.init(objective, start(2, 0.7))
         state = optimizer.step(objective, first)
         assert state.status is Status.STALLED

@@ -131,7 +131,7 @@ class Dual:
 
     def adjoint(self, weights: Tensor) -> Tensor:
         """Jᵀ w, (P,)."""
-        return self.scale * (self.scaled @ weights)
+        return self.scale * (weights @ self.scaled.T)
 
     def normal(self, direction: Tensor) -> Tensor:
         """JᵀJ v, (P,)."""

@@ -128,16 +128,13 @@ class MatrixFree:
         """D and the Nyström approximation at the present θ."""
         generator = torch.Generator().manual_seed(SEED + state.sketches)
         theta, rows = state.theta, len(products.residual)
-        squares = torch.zeros_like(theta)
-        for _ in range(self.probes):
-            signs = torch.randint(0, 2, (rows,), generator=generator).to(theta) * 2 - 1
-            squares += products.adjoint(signs) ** 2
-        scale = floored((squares / self.probes).sqrt())
+        signs = torch.randint(0, 2, (self.probes, rows), generator=generator).to(theta) * 2 - 1
+        scale = floored(products.adjoint(signs).square().mean(0).sqrt())
         vectors, values = theta.new_zeros((len(theta), 0)), theta.new_zeros(0)
         if self.rank:
             rank = min(self.rank, len(theta))
             start = torch.randn(len(theta), rank, generator=generator, dtype=torch.float64).to(theta)
-            vectors, values = nystrom(lambda v: products.normal(v / scale) / scale, start)
+            vectors, values = nystrom(lambda many: products.normal(many / scale) / scale, start)
         sketches = state.sketches + 1
         return replace(state, scale=scale, vectors=vectors, values=values, sketches=sketches, base=0, extra=0)
 
@@ -162,9 +159,12 @@ class MatrixFree:
 
 
 def nystrom(matrix: Map, start: Tensor) -> tuple[Tensor, Tensor]:
-    """U (P, k) and Λ (k,), falling, with U Λ Uᵀ near a positive matrix (P, P), from a random start (P, k)."""
+    """U (P, k) and Λ (k,), falling, with U Λ Uᵀ near a positive matrix (P, P), from a random start (P, k).
+
+    All products (k, P) with the matrix are asked for at once.
+    """
     basis = torch.linalg.qr(start)[0]
-    image = torch.stack([matrix(column) for column in basis.T], dim=1)
+    image = matrix(basis.T).T
     shift = REGULAR * torch.finfo(start.dtype).eps * math.sqrt(len(start)) * float(image.norm())
     image = image + shift * basis
     core = basis.T @ image

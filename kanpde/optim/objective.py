@@ -16,7 +16,7 @@ STRIP = 128  # rows of a Gram matrix at a time: enough for a matrix product at f
 
 
 class Products(Protocol):
-    """J at one θ, known by what it does to vectors."""
+    """J at one θ, known by what it does to vectors, one or many at a time: (P,) or (B, P), (N,) or (B, N)."""
 
     @property
     def residual(self) -> Tensor:
@@ -111,12 +111,12 @@ class BlockProducts:
 
     def forward(self, direction: Tensor) -> Tensor:
         """J v, (N,)."""
-        return torch.cat([direction @ block for block in self.blocks])
+        return torch.cat([direction @ block for block in self.blocks], dim=-1)
 
     def adjoint(self, weights: Tensor) -> Tensor:
         """Jᵀ w, (P,)."""
-        parts = weights.split([block.shape[1] for block in self.blocks])
-        return torch.stack([block @ part for block, part in zip(self.blocks, parts, strict=True)]).sum(0)
+        parts = weights.split([block.shape[1] for block in self.blocks], dim=-1)
+        return torch.stack([part @ block.T for block, part in zip(self.blocks, parts, strict=True)]).sum(0)
 
     def normal(self, direction: Tensor) -> Tensor:
         """JᵀJ v, (P,)."""
