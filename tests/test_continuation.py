@@ -159,4 +159,3 @@ def test_time_is_shared_among_the_steps() -> None:
     found = kp.solve(front(sp.Rational(1, 20)), 1e-9, continuation=(4.0, 2.0), max_seconds=1e-3)
     assert found.status == "out of time"
     assert np.isfinite(found(np.array([[0.5]]))).all()
-

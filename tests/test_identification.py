@@ -11,8 +11,8 @@ import kanpde as kp
 from kanpde.estimate import TrainedField
 from kanpde.identification import Uncertainty, uncertainty
 from kanpde.plan import assemble
-from kanpde.stages import Stage
 from kanpde.problem import Problem
+from kanpde.stages import Stage
 
 t = sp.Symbol("t", real=True)
 u = sp.Function("u")(t)
