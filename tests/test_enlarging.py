@@ -11,6 +11,7 @@ import torch
 from cases import load as problem_file
 
 import kanpde as kp
+from kanpde import enlarging
 from kanpde.enlarging import CROWD, enlarged, facts, split
 from kanpde.estimate import TrainedField
 from kanpde.features import Clustering, with_clusterings
@@ -94,6 +95,15 @@ def test_knots_go_where_the_residual_is(place: float) -> None:
     assert np.abs(line[:, None] - np.linspace(0, 4, 9)).min(0).max() < 1e-12
     new = [a for a in line if np.abs(a - np.linspace(0, 4, 9)).min() > 1e-9]
     assert np.mean(np.abs(np.array(new) - place) < 0.5) > 0.9
+
+
+def test_knots_end_where_the_points_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals that hold too few points to be cut are not cut afterwards either."""
+    monkeypatch.setattr(enlarging, "SAMPLE", 64)
+    problem = steep(0.7)
+    network, ansatz = placed(problem, kp.KAN([1, 1], degree=5, intervals=8))
+    larger = enlarged(problem, ansatz, network, kp.Stage(intervals=60, knots=True), seed=0)
+    assert 8 < larger.layers[0].expansions[0].basis.intervals <= 64 / CROWD
 
 
 def test_knots_are_even_where_the_residual_is() -> None:

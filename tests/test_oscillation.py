@@ -8,7 +8,7 @@ import sympy as sp
 from cases import load as problem_file
 
 import kanpde as kp
-from kanpde.oscillation import TAIL, oscillation
+from kanpde.oscillation import oscillation
 from kanpde.plan import CALM, MOST_FIRST, default_network
 from kanpde.stages import LADDER, LINE_LADDER
 
@@ -26,7 +26,7 @@ def degree_of(function: sp.Expr, interval: tuple[float, float]) -> int:
     values = sp.lambdify(x, function)
     series = np.polynomial.chebyshev.chebinterpolate(lambda z: values(low + (z + 1) * (high - low) / 2), 120)
     tails = np.sqrt(np.cumsum(series[::-1] ** 2)[::-1])
-    return int(np.argmax(tails < TAIL * tails[0]))
+    return int(np.argmax(tails < 0.1 * tails[0]))
 
 
 @pytest.mark.parametrize("interval", [(-1, 1), (0, 3)])
