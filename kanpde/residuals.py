@@ -203,7 +203,8 @@ class ResidualSystem:
         living = sum(layer.living for layer in network.layers[:1])
         table = sum(len(b.points) * len(b.derivatives) * living for b in blocks)
         self._keep_tables = 3 * 8 * table <= memory // 4
-        self._keep_sweeps = sum(self._sweep_size(b) for b in blocks) <= memory // 2
+        sizes = np.cumsum([self._sweep_size(chunk) for chunk, _ in self._chunks])
+        self._kept = int(np.searchsorted(sizes, 5 * memory // 8, side="right"))  # chunks whose sweeps products keep
         living, columns = (sum(getattr(layer, name) for layer in network.layers) for name in ("living", "columns"))
         self._vectors = max(1, living // max(columns, 1))  # so many take no more room than a sweep
 
@@ -212,11 +213,11 @@ class ResidualSystem:
         per_point = sum(layer.living for layer in self.network.layers) or self.network.n_parameters
         return max(FEWEST_POINTS, self.memory // (4 * 8 * COPIES * len(block.derivatives) * per_point))
 
-    def _sweep_size(self, block: Block) -> int:
+    def _sweep_size(self, chunk: Chunk) -> int:
         """Bytes of what products keep of a sweep: the features and each equation's adjoints."""
         features = sum(layer.living for layer in self.network.layers)
-        adjoints = len(block.equations) * sum(layer.columns for layer in self.network.layers)
-        return 8 * len(block.points) * len(block.derivatives) * (features + adjoints)
+        adjoints = len(chunk.equations) * sum(layer.columns for layer in self.network.layers)
+        return 8 * len(chunk.points) * len(chunk.derivatives) * (features + adjoints)
 
     @property
     def theta(self) -> Tensor:
@@ -235,24 +236,28 @@ class ResidualSystem:
         count = len(theta) - len(self.parameters)
         return theta[:count], theta[count:]
 
-    def _sweeps(self, theta: Tensor, reverse: bool = True) -> Iterator[tuple[Chunk, _Join | None, Swept]]:
+    def _sweeps(
+        self, theta: Tensor, chunks: Sequence[tuple[Chunk, _Join | None]], reverse: bool = True
+    ) -> Iterator[tuple[Chunk, _Join | None, Swept]]:
         coefficients = self.network.split(self.apart(theta)[0])
-        for chunk, join in self._chunks:
+        for chunk, join in chunks:
             prepared = chunk.prepared(self.network, self._keep_tables)
             yield chunk, join, self.network.sweep(prepared, chunk.derivatives, coefficients, reverse)
 
     def residual(self, theta: Tensor) -> Tensor:
         """r(θ), (N,)."""
-        scalars, parts = self.apart(theta)[1], []
-        for chunk, join, sweep in self._sweeps(theta, reverse=False):
+        return torch.cat(list(self._residuals(theta, self._chunks)))
+
+    def _residuals(self, theta: Tensor, chunks: Sequence[tuple[Chunk, _Join | None]]) -> Iterator[Tensor]:
+        scalars = self.apart(theta)[1]
+        for chunk, join, sweep in self._sweeps(theta, chunks, reverse=False):
             values = chunk.residual(chunk.frame.constrain(sweep.output), scalars)
-            parts.append(values if join is None else join.rows(values))
-        return torch.cat(parts)
+            yield values if join is None else join.rows(values)
 
     def linearized(self, theta: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Row blocks (r (n,), Jᵀ (P + k, n)), in the order of `residual`."""
         scalars = self.apart(theta)[1]
-        for chunk, join, sweep in self._sweeps(theta):
+        for chunk, join, sweep in self._sweeps(theta, self._chunks):
             for residual, adjoint, slopes in chunk.linearized(chunk.frame.constrain(sweep.output), scalars):
                 blocks = sweep.jacobian_blocks(chunk.frame.adjoint(adjoint), self._jacobian_points)
                 parts = self._with_scalars(residual, blocks, slopes)
@@ -278,17 +283,21 @@ class ResidualSystem:
 
     def products(self, theta: Tensor) -> RowProducts:
         """r(θ) with J v and Jᵀ w; sweeps that do not fit the memory setting are made anew for each product."""
-        if self._keep_sweeps:
-            kept = list(self._rows(theta, flat=True))
-            residual, rows = torch.cat([r for _, r in kept]), lambda: (each for each, _ in kept)
-        else:
-            residual, rows = self.residual(theta), lambda: (each for each, _ in self._rows(theta, flat=False))
+        kept, rest = list(self._rows(theta, self._chunks[: self._kept], flat=True)), self._chunks[self._kept :]
+
+        def rows() -> Iterator[Rows]:
+            yield from (each for each, _ in kept)
+            yield from (each for each, _ in self._rows(theta, rest, flat=False))
+
+        residual = torch.cat([*(r for _, r in kept), *self._residuals(theta, rest)])
         return RowProducts(residual, self.network, rows, self._vectors)
 
-    def _rows(self, theta: Tensor, flat: bool) -> Iterator[tuple[Rows, Tensor]]:
-        """The linearised rows of every chunk and their residual."""
+    def _rows(
+        self, theta: Tensor, chunks: Sequence[tuple[Chunk, _Join | None]], flat: bool
+    ) -> Iterator[tuple[Rows, Tensor]]:
+        """The linearised rows of chunks and their residual."""
         scalars = self.apart(theta)[1]
-        for chunk, join, sweep in self._sweeps(theta):
+        for chunk, join, sweep in self._sweeps(theta, chunks):
             values, adjoints, slopes = zip(*chunk.linearized(chunk.frame.constrain(sweep.output), scalars), strict=True)
             linear = tuple(sweep.linear_adjoints(chunk.frame.adjoint(adjoint)) for adjoint in adjoints)
             if join is None:
@@ -300,7 +309,7 @@ class ResidualSystem:
         """½ |r|² and Jᵀr, one reverse sweep a chunk."""
         coefficients, scalars = self.apart(theta)
         loss, gradient, slope = 0.0, torch.zeros_like(coefficients), torch.zeros_like(scalars)
-        for chunk, join, sweep in self._sweeps(theta):
+        for chunk, join, sweep in self._sweeps(theta, self._chunks):
             total = torch.zeros_like(sweep.output)
             for values, adjoint, slopes in chunk.linearized(chunk.frame.constrain(sweep.output), scalars):
                 rows = values if join is None else join.rows(values)

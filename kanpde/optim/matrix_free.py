@@ -3,9 +3,9 @@
 The step solves (JᵀJ + λD²) d = −Jᵀr to a part of its own size, in the coordinates y = D d in which λ is a pure number.
 D² = diag(JᵀJ) is estimated by E[(Jᵀw)²], w random signs (Bekas, Kokiopoulou & Saad 2007). The preconditioner is that of
 the randomised Nyström approximation of D⁻¹JᵀJD⁻¹ (Frangella, Tropp & Udell, arXiv 2110.02820, algorithms 2.1 and 5.1).
-Both are made anew when conjugate gradients have taken as many more products as the sketch would cost. λ follows
-Nielsen's rule, as in the dense method. Unlike there, what the iterations do not reach stays where it is: with equal
-numbers of rows and parameters the dense step gets lower, and it is the better choice as long as it is affordable.
+Both are made anew when conjugate gradients have taken as many more products as that would cost, the first sketch too:
+while λ is large none is needed. λ follows Nielsen's rule, as in the dense method. Unlike there, what the iterations do
+not reach stays where it is: the dense step gets lower, and it is the better choice as long as it is affordable.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from kanpde.optim.status import Status, status_at
 SEED = 0x5EED  # of the first sketch; each further one has the next
 REGULAR = 2.2  # times ε √P |Y|: the shift by which a Nyström sketch is kept positive (algorithm 2.1)
 
+SHARE = 0.6  # of a product, as which each of a sketch counts: they are made together
+
 Map = Callable[[Tensor], Tensor]
 
 
@@ -40,7 +42,7 @@ class MatrixFreeState:
         vectors: U of the sketch U Λ Uᵀ, (P, rank).
         values: Λ, (rank,).
         sketches: made so far.
-        base: iterations of the first step with the present sketch, 0 before it.
+        base: iterations of the first solve with the present sketch, 0 before it.
         extra: iterations beyond `base` since then.
         status: `Status.RUNNING` until nothing helps.
         trials: systems solved in the last step.
@@ -68,20 +70,20 @@ class MatrixFree:
     """The optimiser's settings; `init` and `step` keep all state outside. Memory 8 P (rank + 6) bytes.
 
     Args:
-        damping: first λ.
+        damping: first λ, larger than in the dense method, where a rejected step is not a whole iteration lost.
         smallest: λ never falls below.
         patience: trials with growing λ before the step gives up.
-        rank: of the sketch; 0 without a preconditioner.
+        rank: of the sketch; 0 without a preconditioner. At 3,024 parameters 150 left a ninth of the loss that 50 did.
         probes: random signs by which D is estimated.
         forcing: the iteration ends when the last `window` steps gained less than this part of all.
         window: see `forcing` (Nash 1984 ends truncated Newton steps by such a test).
         iterations: of conjugate gradients at most.
     """
 
-    damping: float = 1e-3
+    damping: float = 1.0
     smallest: float = 1e-28
     patience: int = 12
-    rank: int = 50
+    rank: int = 150
     probes: int = 10
     forcing: float = 0.1
     window: int = 10
@@ -101,12 +103,12 @@ class MatrixFree:
         status = status_at(state.loss, gradient)
         if status is not Status.RUNNING:
             return replace(state, status=status, trials=0)
-        if not len(state.scale) or state.extra > self.rank + self.probes:
-            state = self._sketched(products, state)
+        state = self._prepared(products, state)
         dampings = raised(state.damping, self.smallest)
         for trial in range(1, self.patience + 1):
             damping = next(dampings)
             y, count, reduction = self._solved(products, state, gradient, damping)
+            state = _counted(state, count)
             theta = state.theta + y / state.scale
             loss = _loss(objective.residual(theta))
             if loss < state.loss:
@@ -116,24 +118,27 @@ class MatrixFree:
                     theta=theta,
                     loss=loss,
                     damping=lowered(damping, state.loss - loss, predicted, self.smallest),
-                    base=state.base or count,
-                    extra=state.extra + max(0, count - (state.base or count)),
                     trials=trial,
                     gain=(state.loss - loss) / state.loss,
                     reach=min(1.0, reduction / (2.0 * state.loss)),
                 )
         return replace(state, damping=next(dampings), status=Status.STALLED, trials=self.patience)
 
-    def _sketched(self, products: Products, state: MatrixFreeState) -> MatrixFreeState:
+    def _prepared(self, products: Products, state: MatrixFreeState) -> MatrixFreeState:
+        """With D alone at first, where λ is large and few iterations are needed; with a sketch once it would pay."""
+        if not len(state.scale):
+            return replace(self._sketched(products, state, 0), base=self.window)
+        return self._sketched(products, state, self.rank) if state.extra > SHARE * self.rank else state
+
+    def _sketched(self, products: Products, state: MatrixFreeState, rank: int) -> MatrixFreeState:
         """D and the Nyström approximation at the present θ."""
         generator = torch.Generator().manual_seed(SEED + state.sketches)
         theta, rows = state.theta, len(products.residual)
         signs = torch.randint(0, 2, (self.probes, rows), generator=generator).to(theta) * 2 - 1
         scale = floored(products.adjoint(signs).square().mean(0).sqrt())
         vectors, values = theta.new_zeros((len(theta), 0)), theta.new_zeros(0)
-        if self.rank:
-            rank = min(self.rank, len(theta))
-            start = torch.randn(len(theta), rank, generator=generator, dtype=torch.float64).to(theta)
+        if rank:
+            start = torch.randn(len(theta), min(rank, len(theta)), generator=generator, dtype=torch.float64).to(theta)
             vectors, values = nystrom(lambda many: products.normal(many / scale) / scale, start)
         sketches = state.sketches + 1
         return replace(state, scale=scale, vectors=vectors, values=values, sketches=sketches, base=0, extra=0)
@@ -198,6 +203,12 @@ def conjugate_gradients(
             return x, count, gains[-1]
         direction, square = conditioned + (following / square) * direction, following
     return x, most, gains[-1]
+
+
+def _counted(state: MatrixFreeState, count: int) -> MatrixFreeState:
+    """The state after a solve of so many iterations."""
+    base = state.base or count
+    return replace(state, base=base, extra=state.extra + max(0, count - base))
 
 
 def _loss(residual: Tensor) -> float:
