@@ -70,9 +70,11 @@ LEVELS = {
     "__init__": 11,
     "cli": 11,
 }
-HEAVY = ("matplotlib", "dask", "skfem", "meshio", "netgen", "h5py")
+HEAVY = ("matplotlib", "dask", "distributed", "skfem", "meshio", "netgen", "h5py")
 # Each heavy library is loaded by `importlib.import_module` in the one module named here.
 LOADERS = {
+    "dask": "studies",
+    "distributed": "studies",
     "matplotlib": "plots",
     "h5py": "hdf5",
     "scipy": "sampling",
