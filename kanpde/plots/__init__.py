@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from kanpde.errors import ProblemError
-from kanpde.plots.canvas import FORMATS, check_format, render
+from kanpde.plots.canvas import FORMATS, check_format, render, svg
 from kanpde.plots.edges import draw_edges
 from kanpde.plots.fields import draw_fields, parts_of, shape_of
 from kanpde.plots.history import draw_history
 from kanpde.record import Record
 from kanpde.tables import PlotTables
 
-__all__ = ["FORMATS", "PARTS", "check_format", "plot_part", "plot_record", "plot_tables"]
+__all__ = ["FORMATS", "PARTS", "check_format", "plot_part", "plot_record", "plot_tables", "svg"]
 
 PARTS = ("solution", "error", "history", "edges")
 

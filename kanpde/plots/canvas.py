@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,17 @@ _STYLE = {
     "svg.hashsalt": "kanpde",
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
+}
+# Text stays text: sharp at any size, found by a search, small. Mathematics would need fonts that a reader may not have.
+_AS_TEXT = {
+    "axes.labelsize": 10,
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+    "font.size": 10,
+    "legend.fontsize": 9.5,
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
 }
 
 
@@ -75,6 +88,34 @@ def render(path: str | Path, size: tuple[float, float], draw: Callable[[Any], No
         with replacing(path) as part:
             figure.savefig(part, format=suffix, metadata=_METADATA[suffix])
     return Path(path)
+
+
+def svg(size: tuple[float, float], draw: Callable[[Any], None], name: str = "figure") -> str:
+    """A figure as an <svg> element, to stand in a page or in a file of its own.
+
+    Args:
+        size: width and height in inches.
+        draw: fills a matplotlib Figure; its texts are shown as they stand, `$` too.
+        name: letters, digits and hyphens; begins every id of the element, so that figures of one page share none.
+
+    Returns:
+        The element, the same for the same drawing.
+    """
+    matplotlib, figure_class = _matplotlib()
+    buffer = io.StringIO()
+    # The browser has fonts of its own: what ours cannot show is no reason to warn.
+    with matplotlib.rc_context({**_STYLE, **_AS_TEXT, "svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph ")
+        figure = figure_class(figsize=size, layout="constrained")
+        draw(figure)
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = buffer.getvalue()
+    return re.sub(r"<[^!>][^>]*>", lambda tag: _prefixed(tag[0], name), text[text.index("<svg") :]).strip()
+
+
+def _prefixed(tag: str, name: str) -> str:
+    """A tag whose ids, and links to ids, begin with a name. Matplotlib numbers groups anew in each figure."""
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)
 
 
 # No dates in files: the same tables make the same bytes.
