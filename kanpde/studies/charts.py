@@ -168,18 +168,24 @@ def _set_ticks(axis: Any, limits: tuple[float, float], log: bool) -> None:
 
 
 def _decade_ticks(low: float, high: float) -> list[float]:
-    """Three to six values between two exponents of ten, the roundest that there are."""
+    """Three to seven values between two exponents of ten, the roundest that there are."""
+    # A diverged run may reach the last number that there is.
+    low, high = min(max(low, -307.0), 307.0), min(high, 308.0)
     whole = range(math.ceil(low), math.floor(high) + 1)
     if len(whole) >= 3:
         stride = math.ceil(len(whole) / 6)
         return [10.0**decade for decade in whole if decade % stride == 0]
-    for digits in ((1.0, 2.0, 5.0), tuple(range(1, 10)), tuple(np.arange(10, 100) / 10)):
-        decades = range(math.floor(low), math.ceil(high) + 1)
-        ticks = [digit * 10.0**decade for decade in decades for digit in digits]
-        ticks = [tick for tick in ticks if low <= math.log10(tick) <= high]
-        if len(ticks) >= 3:
-            break
-    return ticks[:: math.ceil(len(ticks) / 6)]
+    bottom, top = 10.0**low, 10.0**high
+    for digits in ((1, 2, 5), (1, 3)):
+        ticks = [digit * 10.0**decade for decade in range(math.floor(low), math.ceil(high) + 1) for digit in digits]
+        ticks = [tick for tick in ticks if bottom <= tick <= top]
+        if 3 <= len(ticks) <= 7:
+            return ticks
+    # Within a decade, equal steps are rounder than equal ratios.
+    small = 10.0 ** math.floor(math.log10(top - bottom))
+    steps = (small * factor for factor in (0.05, 0.1, 0.2, 0.5, 1.0, 2.0))
+    step = next(step for step in steps if math.floor(top / step) - math.ceil(bottom / step) < 7)
+    return [step * place for place in range(math.ceil(bottom / step), math.floor(top / step) + 1)]
 
 
 def _number(value: float, plain: bool = True) -> str:

@@ -315,7 +315,8 @@ def _marked(text: str) -> str:
     """A text on one line that Markdown shows as it stands, but for `code` in backticks."""
     pieces = re.split(r"(`[^`]+`)", " ".join(printable(text).split()))
     shown = "".join(piece if place % 2 else _escaped(piece) for place, piece in enumerate(pieces))
-    return re.sub(r"^([-+=#]|\d+(?=[.)]))", lambda m: m[0] + "\\" if m[0].isdigit() else "\\" + m[0], shown)
+    # A sign or a number that would begin a list, a heading or a rule.
+    return re.sub(r"^(\d*)([-+=#]+|[.)])(?=\s|$)", r"\1\\\2", shown)
 
 
 def _escaped(text: str) -> str:

@@ -21,7 +21,7 @@ body { margin: 0 auto; padding: 1rem .75rem 3rem; max-width: 68rem; overflow-wra
 header > p, section > p { max-width: 44rem; }
 h1, h2, h3 { line-height: 1.25; text-wrap: balance; }
 h1 { font-size: 1.75rem; margin: .5rem 0 1rem; }
-h2 { font-size: 1.3rem; margin: 2.5rem 0 .75rem; }
+h2 { font-size: 1.3rem; margin: 2.5rem 0 .75rem; scroll-margin-top: .75rem; }
 h3 { font-size: 1rem; margin: .1rem .1rem .5rem; }
 h3 span { color: var(--soft); font-weight: 500; }
 p { margin: .6rem 0; }
@@ -65,15 +65,16 @@ th button::after { content: " \\2195"; color: var(--soft); font-weight: 400; }
 [aria-sort=ascending] button::after { content: " \\2191"; color: var(--link); }
 [aria-sort=descending] button::after { content: " \\2193"; color: var(--link); }
 footer { border-top: 1px solid var(--line); margin-top: 3rem; }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3rem 1rem; font-size: .875rem; margin: 0; }
-dt { color: var(--soft); }
+dl { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: .3rem 1rem; margin: 0;
+  font-size: .875rem; }
+dt { color: var(--soft); min-width: 0; overflow-wrap: anywhere; }
 dd { margin: 0; overflow-wrap: anywhere; }
 @media (min-width: 60rem) {
   body { padding: 1.5rem 2rem 4rem; }
   h1 { font-size: 2.1rem; }
   nav ol { columns: 2; column-gap: 2.5rem; }
   figure { padding: .75rem; }
-  tbody th { max-width: 18rem; }
+  tbody th { min-width: 10rem; max-width: 18rem; }
 }
 @media print {
   :root { --ground: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --head: #eee; --link: #000; }
