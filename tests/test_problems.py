@@ -24,6 +24,9 @@ JUDGED_BY_TONES = {"drum_disk", "drum_disk_overtone", "drum_rectangle"}
 WARNED = {"cavity": "the solution jumps there"}
 STEPS = 4
 FILES = cases.FILES
+# The functions that the KAN paper fits; tests/test_regression.py knows their values.
+REGRESSION = {path.stem: path for path in sorted((FILES["poisson"].parent / "regression").glob("*.py"))}
+ALL = FILES | REGRESSION
 
 
 @contextlib.contextmanager
@@ -37,12 +40,12 @@ def silent(name: str) -> Iterator[None]:
 
 def loaded(name: str) -> kp.Problem:
     with silent(name):
-        return cases.load(name)
+        return cases.load(name) if name in FILES else runpy.run_path(str(ALL[name]), run_name="problem_file")["problem"]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ALL)
 def test_files_are_short_and_say_what_they_are(name: str) -> None:
-    text = FILES[name].read_text(encoding="utf-8")
+    text = ALL[name].read_text(encoding="utf-8")
     assert 20 <= len(text.splitlines()) <= 40
     description = ast.get_docstring(ast.parse(text))
     assert description is not None
@@ -51,12 +54,12 @@ def test_files_are_short_and_say_what_they_are(name: str) -> None:
     assert '\n\n\nif __name__ == "__main__":\n' in text
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ALL)
 def test_files_define_a_sound_problem(name: str) -> None:
     """The problem's own check of the closed solution speaks by a warning, as do doubts about its conditions."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        names = runpy.run_path(str(FILES[name]), run_name="problem_file")
+        names = runpy.run_path(str(ALL[name]), run_name="problem_file")
     problem = names["problem"]
     assert isinstance(problem, kp.Problem)
     assert problem.name == name
@@ -69,10 +72,10 @@ def test_files_define_a_sound_problem(name: str) -> None:
         assert said == []
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", sorted(set(ALL) - {"hundred"}))  # a hundred coordinates take their seconds
 def test_two_readings_give_the_same_signature(name: str) -> None:
     with silent(name):
-        again = runpy.run_path(str(FILES[name]), run_name="problem_file")["problem"]
+        again = runpy.run_path(str(ALL[name]), run_name="problem_file")["problem"]
     assert again.signature == loaded(name).signature
 
 
@@ -86,7 +89,7 @@ def test_closed_solutions_are_finite_inside(name: str) -> None:
     assert float(weights @ (np.abs(values) ** 2).sum(axis=1)) > 0
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_few_iterations(name: str) -> None:
     """The default network on few points: its residual is finite and falls. Estimates are for the gallery itself."""
     problem = loaded(name)
@@ -109,7 +112,12 @@ def test_the_gallery_has_settings_for_every_file_and_no_other() -> None:
     assert all(asked.kind for name, asked in settings.items() if name != "defaults")
 
 
+def test_names_of_problems_are_unique() -> None:
+    assert len(ALL) == len(FILES) + len(REGRESSION)
+
+
 def test_there_are_as_many_as_promised() -> None:
+    assert len(REGRESSION) >= 13
     assert len(FILES) >= 32
     required = {"l_shape", "disk", "annulus", "square_minus_disks", "kovasznay", "cavity", "stokes_cylinder"}
     required |= {"plate_with_hole", "scattering_ka1", "scattering_ka10", "scattering_ka30", "two_materials", "burgers"}
