@@ -452,7 +452,24 @@ def test_names_of_theories_keep_apart() -> None:
     axes = axes_of(Plot("p", "x", "y", (power("a", 1, 2, ""), *theories)))
     heights = sorted(text.xy[1] for text in axes.texts)
     assert len(heights) == 3
-    assert np.diff(heights).min() > 0.08
+    assert np.diff(heights).min() > 0.07
+
+
+def test_names_of_theories_on_several_lines_keep_apart() -> None:
+    theories = (theory("of one line", 1.01, 2), theory("a name that takes three lines or so", 1, 2))
+    axes = axes_of(Plot("p", "x", "y", (power("a", 1, 2, ""), *theories)))
+    heights = [text.xy[1] for text in axes.texts]
+    assert axes.texts[0].get_text().count("\n") == 2
+    assert heights[1] - heights[0] > 0.14
+
+
+def test_each_of_few_bars_has_its_tick() -> None:
+    for log, count in itertools.product(("", "xy"), (5, 20)):
+        places = tuple(float(3 * k) for k in range(1, count + 1))
+        axes = axes_of(Plot("p", "x", "y", (Curve("a", places, places, style="bars"),), log=log))
+        axes.figure.draw_without_rendering()
+        shown = [label.get_text() for label in axes.get_xticklabels()]
+        assert (shown == [f"{place:.0f}" for place in places]) == (count == 5)
 
 
 def test_labels_of_marks_keep_apart() -> None:

@@ -18,8 +18,9 @@ from kanpde.studies.document import Curve, Plot, printable
 # Inches. Shown 320 CSS pixels wide on a phone, a point of text becomes a pixel.
 _WIDTH, _HEIGHT, _LEGEND_ROW = 4.4, 3.0, 0.19
 _CHARACTER, _HANDLE = 0.082, 0.62  # inches of a legend's letter and of what stands before its text
-_WRAP = {"x": 48, "y": 34, "legend": 44, "theory": 12, "mark": 40}  # letters a line
+_WRAP = {"x": 48, "y": 34, "legend": 44, "theory": 14, "mark": 40}  # letters a line
 _MARK_CHARACTER = 0.022  # of the axis, a letter above it
+_THEORY_ROW = 0.075  # of the axis, a line of text beside it
 _CROWDED = 25  # points of a line that are no longer marked one by one
 
 # Groups that every study has keep their colours from figure to figure.
@@ -38,7 +39,11 @@ def drawn(plot: Plot, name: str) -> str:
         name: letters, digits and hyphens; begins every id of the element.
     """
     lines = _prepared(plot)
-    return svg((_WIDTH, _HEIGHT + _legend_height(lines)), lambda figure: _draw(figure, plot, lines), name)
+    return svg(
+        (_WIDTH, _HEIGHT + _legend_height(lines) + _LEGEND_ROW * min(len(plot.marks), 3)),
+        lambda figure: _draw(figure, plot, lines),
+        name,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,11 +143,8 @@ def _set_axes(axes: Any, plot: Plot, lines: Sequence[_Line], marks: Sequence[tup
     base = [np.zeros(1)] if bars and "y" not in plot.log else []
     axes.set_xlim(_limits([*x, np.array([place for place, _ in marks])], "x" in plot.log))
     axes.set_ylim(_limits([*y, *base], "y" in plot.log))
-    for axis, limits, log in (
-        (axes.xaxis, axes.get_xlim(), "x" in plot.log),
-        (axes.yaxis, axes.get_ylim(), "y" in plot.log),
-    ):
-        _set_ticks(axis, limits, log)
+    _set_ticks(axes.xaxis, axes.get_xlim(), "x" in plot.log, _bar_places(bars))
+    _set_ticks(axes.yaxis, axes.get_ylim(), "y" in plot.log)
     axes.grid(color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -157,7 +159,11 @@ def _limits(parts: Sequence[np.ndarray], log: bool) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _set_ticks(axis: Any, limits: tuple[float, float], log: bool) -> None:
+def _set_ticks(axis: Any, limits: tuple[float, float], log: bool, places: Sequence[float] = ()) -> None:
+    """Few and round ticks, or one for each of a few places."""
+    if 0 < len(places) <= 8:
+        axis.set_ticks(places, [_number(10.0**place if log else place) for place in places])
+        return
     if not log:
         axis.get_major_locator().set_params(nbins=5)
         axis.set_major_formatter(lambda value, _: _number(value))
@@ -242,10 +248,14 @@ def _paint_whiskers(axes: Any, line: _Line, x: np.ndarray, colour: str) -> None:
         axes.vlines(x, low, high, color=colour, linewidth=1)
 
 
+def _bar_places(bars: Sequence[_Line]) -> list[float]:
+    """The abscissae of bars, each once."""
+    return sorted({float(place) for line in bars for place in line.x[line.shown]})
+
+
 def _bar_step(bars: Sequence[_Line]) -> float:
     """The distance of neighbouring abscissae of bars."""
-    places = np.unique(np.concatenate([line.x[line.shown] for line in bars])) if bars else np.zeros(0)
-    return float(np.diff(places).min()) if len(places) > 1 else 1.0
+    return float(min(np.diff(_bar_places(bars)), default=1.0))
 
 
 def _paint_bars(axes: Any, bars: Sequence[_Line], log: bool) -> None:
@@ -261,13 +271,14 @@ def _paint_bars(axes: Any, bars: Sequence[_Line], log: bool) -> None:
 def _name_theories(axes: Any, theories: Sequence[_Line]) -> None:
     """The name of each theory where its line ends or leaves the axes; names at the right keep apart."""
     ends = [(line, end) for line in theories if (end := _end(axes, line)) is not None]
-    taken: list[float] = []
+    taken = -math.inf  # up to where, by names at the right
     for line, (x, y) in sorted(ends, key=lambda pair: pair[1][1]):
-        right = x > 0.9
-        height = max([y, *(other + 0.09 for other in taken)]) if right else y
-        taken += [height] if right else []
+        name, right = _wrapped(line.curve.label, "theory"), x > 0.9
+        half = _THEORY_ROW * (name.count("\n") + 1) / 2
+        height = max(y, taken + half) if right else y
+        taken = height + half if right else taken
         axes.annotate(
-            _wrapped(line.curve.label, "theory"),
+            name,
             (1.0 if right else x, height),
             xycoords="axes fraction",
             xytext=(3, 0 if right else 3),
