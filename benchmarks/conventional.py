@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import skfem
@@ -27,17 +25,11 @@ from skfem.refdom import RefTet, RefTri
 
 from kanpde.expression import Program
 from kanpde.problem import Problem
-from kanpde.references.axes import DifferenceAxis
-from kanpde.references.function import GridFunction
-from kanpde.references.grid import Grid
-from kanpde.references.layout import layout
-from kanpde.references.newton import solve_on_grid
 from kanpde.references.reference import relative_l2, solve_spectral
+from kanpde.studies.conventional import differences as solve_differences
+from kanpde.studies.conventional import timed
 
 Array = np.ndarray
-T = TypeVar("T")
-
-REPEATED = 0.3  # a solve faster than this is done three times, and the median counts
 CG_TOLERANCE = 1e-10  # far below the errors that elements reach in three dimensions
 LARGEST_RULE = 9  # of scikit-fem's tables on tetrahedra
 
@@ -291,31 +283,13 @@ def _finite_elements(problem: Problem, degree: int, intervals: int) -> tuple[Fin
 
 def differences(problem: Problem, order: int, nodes: int) -> Measured:
     """One solve with differences of an order."""
-    seconds, function = timed(lambda: _differences(problem, order, nodes))
+    seconds, function = timed(lambda: solve_differences(problem, order, nodes))
     return Measured(
         f"differences of order {order}", nodes, function.values.size, relative_l2(problem, function), seconds
     )
-
-
-def _differences(problem: Problem, order: int, nodes: int) -> GridFunction:
-    grid = Grid(tuple(DifferenceAxis(np.linspace(a, b, nodes), order) for a, b in problem.domain.bounds.tolist()))
-    state = solve_on_grid(layout(problem, grid), None, 1e-10).state
-    names = tuple(u.func.__name__ for u in problem.fields)
-    values = np.ascontiguousarray(np.moveaxis(state.reshape(-1, *grid.shape), 0, -1))
-    return GridFunction(grid, values, names, tuple(map(str, problem.coordinates)), order)
 
 
 def chebyshev(problem: Problem, nodes: int) -> Measured:
     """One solve by collocation."""
     seconds, function = timed(lambda: solve_spectral(problem, (nodes,) * len(problem.coordinates)))
     return Measured("Chebyshev", nodes, function.values.size, relative_l2(problem, function), seconds)
-
-
-def timed(solve: Callable[[], T]) -> tuple[float, T]:
-    """Wall time and result; the median of three where that costs nothing."""
-    seconds, result = [], None
-    while not seconds or (len(seconds) < 3 and seconds[0] < REPEATED):
-        clock = time.perf_counter()
-        result = solve()
-        seconds.append(time.perf_counter() - clock)
-    return sorted(seconds)[len(seconds) // 2], result

@@ -7,7 +7,7 @@ The map, from the ground up; each line imports only from those above it.
     operator, meshing, jet      equations as F(x, jet); meshes of domains; how derivatives pass through a network
     problem, network, field     equations, materials, conditions, checks; KAN and MLP; g + b N, which keeps conditions
     collocation, references     points and weights; grids, finite elements, frames, integrators; corrections of fields
-    corners, scaling            data that disagree at corners; problems in physical units made dimensionless
+    corners, dimensionless      data that disagree at corners; problems in physical units without them
     oscillation, continuation   how much data oscillate; easier problems on the way to a hard one
     walls, features             exact conditions on shapes; what a network is a function of
     residuals, lowering         residual vectors and their Jacobians
@@ -18,7 +18,8 @@ The map, from the ground up; each line imports only from those above it.
     training                    the stages of a run
     record, store, hdf5         what a solve leaves, in plain values; one file for it
     tables, plots, export       figures; meshes for ParaView
-    solution, gallery, cli      solve, load, modes, Solution; many problems and their table; the command line
+    solution, gallery           solve, load, modes, Solution; many problems and their table
+    studies, cli                comparisons, scaling laws, ablations; the command line
 """
 
 import importlib
@@ -48,13 +49,16 @@ if TYPE_CHECKING:
     from .references.reference import reference
     from .solution import Solution, load, modes, solve
     from .stages import Pinned, Stage
+    from .studies import Ablation, Comparison, Scaling, Study, ablation, compare, scaling
 
 __all__ = [
     "KAN",
     "LBFGS",
     "MLP",
+    "Ablation",
     "Adam",
     "Box",
+    "Comparison",
     "Condition",
     "Cylinder",
     "Dirichlet",
@@ -80,12 +84,16 @@ __all__ = [
     "Problem",
     "Robin",
     "SSBroyden",
+    "Scaling",
     "Solution",
     "Sphere",
     "Stage",
+    "Study",
     "Tabulated",
     "Time",
     "UnknownField",
+    "ablation",
+    "compare",
     "complex_unknown",
     "divergence",
     "dot",
@@ -96,6 +104,7 @@ __all__ = [
     "normal_derivative",
     "reference",
     "residual",
+    "scaling",
     "solve",
 ]
 
@@ -117,6 +126,13 @@ _LATER = {
     "load": "kanpde.solution",
     "modes": "kanpde.solution",
     "solve": "kanpde.solution",
+    "Ablation": "kanpde.studies",
+    "Comparison": "kanpde.studies",
+    "Scaling": "kanpde.studies",
+    "Study": "kanpde.studies",
+    "ablation": "kanpde.studies",
+    "compare": "kanpde.studies",
+    "scaling": "kanpde.studies",
 }
 
 

@@ -17,14 +17,14 @@ from synthetic import history, plots, record
 
 from kanpde import store
 from kanpde.cli import app as cli_app
-from kanpde.cli import commands, conventional, main, results
+from kanpde.cli import commands, main, results
 from kanpde.cli.conventional import beside
 from kanpde.cli.progress import live, news
 from kanpde.cli.userfile import load_problem
 from kanpde.errors import ProblemError, ProblemWarning
 from kanpde.problem import Problem
 from kanpde.record import Record
-from kanpde.references import reference
+from kanpde.references import reference, suited
 from kanpde.solution import solve
 from kanpde.stages import Pinned
 from kanpde.tables import PlotTables
@@ -236,7 +236,7 @@ def test_problem_beyond_conventional_solvers(file: Path, monkeypatch: Any) -> No
     def impossible(*_: Any) -> None:
         raise ProblemError("a grid needs a box.")
 
-    monkeypatch.setattr(conventional, "solvers", lambda _: (impossible, impossible))
+    monkeypatch.setattr(suited, "solvers", lambda _: (impossible, impossible))
     problem = load_problem(file)
     assert beside(problem, FakeSolution(problem, record()), None) == {
         "name": "no conventional solver: a grid needs a box."

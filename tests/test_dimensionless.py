@@ -10,7 +10,7 @@ from cases import load
 import kanpde as kp
 from kanpde.errors import ProblemWarning
 from kanpde.operator import JetVariable
-from kanpde.scaling import needs_scaling, scaled, scales_of
+from kanpde.dimensionless import needs_scaling, scaled, scales_of
 
 x, y, t = sp.symbols("x y t", real=True)
 u, v, p = (sp.Function(name)(x, y) for name in "uvp")

@@ -178,7 +178,7 @@ def test_every_command_is_in_the_table() -> None:
         r"^\| `kanpde (\w+)", (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     assert sorted(listed) == sorted(
-        command.callback.__name__ for command in app.registered_commands if command.callback
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
     )
 
 

@@ -15,7 +15,6 @@ from synthetic import record
 import kanpde as kp
 from kanpde.cli import gallery as command
 from kanpde.cli import main
-from kanpde.cli.conventional import judge
 from kanpde.domain import Disk
 from kanpde.errors import ProblemError, StoreError
 from kanpde.gallery import (
@@ -32,6 +31,7 @@ from kanpde.gallery import (
 )
 from kanpde.gallery.entry import domain_words, quantities
 from kanpde.gallery.table import markdown, quantity_words
+from kanpde.references.suited import judge
 
 x, y = sp.symbols("x y", real=True)
 u = sp.Function("u")(x, y)

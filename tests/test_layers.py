@@ -42,7 +42,7 @@ LEVELS = {
     "collocation": 3,
     "references": 3,
     "record": 3,
-    "scaling": 3,
+    "dimensionless": 3,
     "residuals": 4,
     "adaptive": 4,
     "causal": 4,

@@ -15,7 +15,18 @@ from kanpde.cli import commands
 from kanpde.cli.choices import Choices
 from kanpde.cli.gallery import GalleryWish, run_gallery
 from kanpde.cli.report import BAD_INPUT, FAULT, INTERRUPTED
+from kanpde.cli.studies import (
+    StudyWish,
+    ablation_files,
+    compare_files,
+    files_of,
+    given,
+    numbers,
+    scaling_files,
+    words,
+)
 from kanpde.errors import KanpdeError
+from kanpde.studies import Ablation, Comparison, Scaling
 
 app = typer.Typer(
     name="kanpde",
@@ -87,6 +98,47 @@ OwnSeconds = Annotated[
 ]
 OwnSeed = Annotated[int, typer.Option("--seed", metavar="S", help="What the random numbers begin with.")]
 Fresh = Annotated[bool, typer.Option("--fresh/--resume", help="Solve again, or keep the rows that still hold.")]
+
+StudyFiles = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Python files that define `problem`, or directories of them.")
+]
+Networks = Annotated[str | None, typer.Option(metavar="A,B", help="kan, multkan, mlp.", show_default="kan,mlp")]
+Optimizers = Annotated[
+    str | None, typer.Option(metavar="A,B", help="lm, ssbroyden, lbfgs, adam.", show_default="all of them")
+]
+Sizes = Annotated[str | None, typer.Option(metavar="N,N", help="Parameters, about.", show_default="100,300,900")]
+Axes = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="intervals, width, depth, points, threshold.", show_default="all of them"),
+]
+Degrees = Annotated[str | None, typer.Option(metavar="N,N", help="Of the splines.", show_default="3,5")]
+Levels = Annotated[str | None, typer.Option(metavar="N,N", help="Intervals of the grid.", show_default="4,8,16,32")]
+Factors = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="basis, degree, base, activation, extension, squash, conditions, products, signatures, continual.",
+        show_default="all of them",
+    ),
+]
+StudySeeds = Annotated[
+    int | None, typer.Option("--seeds", metavar="N", help="Starts and point sets of each.", show_default="3")
+]
+RunSeconds = Annotated[
+    float | None, typer.Option("--seconds", metavar="T", help="Training time of one run.", show_default="15 or 8")
+]
+Points = Annotated[
+    int | None, typer.Option(metavar="N", help="Collocation points.", show_default="3 a parameter of the largest")
+]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", help="Processes; 0 for this one.", show_default="as many as cores")
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, tcp://host:8786.", show_default="none")
+]
+StudyDevice = Annotated[str, typer.Option("--device", metavar="D", help="cpu, cuda, cuda:1.")]
+StudyFresh = Annotated[bool, typer.Option("--fresh/--resume", help="Begin anew, or keep the runs that are there.")]
+Own = Annotated[bool, typer.Option("--settings/--no-settings", help="Heed studies.toml beside the files.")]
 
 PROBLEMS = Path("problems")
 RESULTS = Path("results")
@@ -161,6 +213,87 @@ def gallery(
     """Solve every problem of a directory and keep a table of how well; rows that still hold are not solved again."""
     wish = GalleryWish(tuple(names or ()), problems, rtol, max_seconds, seed, fresh)
     return run_gallery(wish, out, json)
+
+
+@app.command("compare")
+def compare_command(
+    files: StudyFiles,
+    networks: Networks = None,
+    optimizers: Optimizers = None,
+    sizes: Sizes = None,
+    seeds: StudySeeds = None,
+    seconds: RunSeconds = None,
+    points: Points = None,
+    exact: Exact = None,
+    device: StudyDevice = "cpu",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    fresh: StudyFresh = False,
+    out: Out = RESULTS,
+    json: Json = False,
+) -> int:
+    """Compare KANs, MLPs and the conventional solver at equal parameters, equal time and equal accuracy."""
+    asked = given(
+        networks=words(networks),
+        optimizers=words(optimizers),
+        sizes=numbers("--sizes", sizes),
+        seeds=seeds,
+        seconds=seconds,
+        points=points,
+    )
+    wish = StudyWish(files_of(files), out, workers, scheduler, fresh, device, json)
+    return compare_files(wish, Comparison(exact=exact, device=device, **asked))
+
+
+@app.command("scaling")
+def scaling_command(
+    files: StudyFiles,
+    axes: Axes = None,
+    degrees: Degrees = None,
+    levels: Levels = None,
+    seeds: StudySeeds = None,
+    seconds: RunSeconds = None,
+    points: Points = None,
+    exact: Exact = None,
+    settings: Own = True,
+    device: StudyDevice = "cpu",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    fresh: StudyFresh = False,
+    out: Out = RESULTS,
+    json: Json = False,
+) -> int:
+    """Measure how the error falls with intervals, width, depth and points, with exponents beside those of theory."""
+    asked = given(
+        axes=words(axes),
+        degrees=numbers("--degrees", degrees),
+        levels=numbers("--levels", levels),
+        seeds=seeds,
+        seconds=seconds,
+        points=points,
+    )
+    wish = StudyWish(files_of(files), out, workers, scheduler, fresh, device, json)
+    return scaling_files(wish, Scaling(exact=exact, device=device, **asked), settings)
+
+
+@app.command("ablation")
+def ablation_command(
+    files: StudyFiles,
+    factors: Factors = None,
+    seeds: StudySeeds = None,
+    seconds: RunSeconds = None,
+    points: Points = None,
+    device: StudyDevice = "cpu",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    fresh: StudyFresh = False,
+    out: Out = RESULTS,
+    json: Json = False,
+) -> int:
+    """Measure what the basis, its degree, grid extension and other choices about a KAN are worth."""
+    asked = given(factors=words(factors), seeds=seeds, seconds=seconds, points=points)
+    wish = StudyWish(files_of(files), out, workers, scheduler, fresh, device, json)
+    return ablation_files(wish, Ablation(device=device, **asked))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -49,7 +49,7 @@ class Choices:
             if value is not None and value < least:
                 raise ProblemError(f"{option} {value} is too small: give {least} or more.")
         if self.device is not None:
-            _check_device(self.device)
+            check_device(self.device)
         _ = self.pinned
 
     @property
@@ -74,8 +74,12 @@ class Choices:
         }
 
 
-def _check_device(device: str) -> None:
-    """Puts one number there, for which name, driver and float64 have to be right."""
+def check_device(device: str) -> None:
+    """Puts one number there, for which name, driver and float64 have to be right.
+
+    Raises:
+        ProblemError: it cannot be used.
+    """
     try:
         place = torch.device(device)
     except RuntimeError as error:

@@ -15,7 +15,7 @@ from rich.console import Console
 from kanpde import store
 from kanpde.cli import report
 from kanpde.cli.choices import Choices
-from kanpde.cli.conventional import Reference, beside, facts, method
+from kanpde.cli.conventional import beside
 from kanpde.cli.progress import live
 from kanpde.cli.results import Files, find_results, previous
 from kanpde.cli.story import told
@@ -29,8 +29,12 @@ from kanpde.record import Record
 from kanpde.references import GridFunction, find_reference, reference
 from kanpde.references.library import load_reference
 from kanpde.references.reference import fits_grid
+from kanpde.references.suited import Reference, facts, method
 from kanpde.solution import Solution, solve
 from kanpde.tables import PlotTables, tabulate
+
+
+LONG = 120  # letters of a cell that `show` leaves out: traces and stages of a study
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,8 @@ def _show_table(console: Console, path: Path, as_json: bool) -> None:
     rows, about = store.load_table(path)
     report.print_pairs(console, str(path), about.items())
     for row in rows:
-        report.print_line(console, "  ".join(f"{key}={value}" for key, value in row.items()))
+        told = (f"{key}={value}" for key, value in row.items() if value is not None and not isinstance(value, dict))
+        report.print_line(console, "  ".join(text for text in told if len(text) < LONG))
     if as_json:
         report.print_json({"about": about, "rows": list(rows)})
 

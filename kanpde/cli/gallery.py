@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from kanpde.cli import report
-from kanpde.cli.conventional import judge
 from kanpde.cli.progress import live
 from kanpde.cli.report import INTERRUPTED, UNCONVERGED
 from kanpde.cli.userfile import load_problem, spoken_warnings, users_code
@@ -31,6 +30,7 @@ from kanpde.gallery import (
 from kanpde.gallery.settings import DEFAULTS
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
+from kanpde.references.suited import judge
 from kanpde.solution import solve
 
 # A conventional solver that judges must be better than what it judges by this factor.

@@ -28,7 +28,7 @@ from kanpde.problem import Problem
 from kanpde.record import UNFINISHED
 from kanpde.references.resonance import resonance
 from kanpde.residuals import MEMORY
-from kanpde.scaling import needs_scaling, scaled, scales_of
+from kanpde.dimensionless import needs_scaling, scaled, scales_of
 from kanpde.snapshot import Snapshot
 from kanpde.solution.files import joined, load, progress_of, saved, snapshot_of, solution_of
 from kanpde.solution.solution import Solution

@@ -13,7 +13,7 @@ from kanpde.field import Ansatz
 from kanpde.network import Trainable
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
-from kanpde.scaling import Scales
+from kanpde.dimensionless import Scales
 
 
 @dataclass(frozen=True, eq=False)
