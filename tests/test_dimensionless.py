@@ -8,9 +8,9 @@ import sympy as sp
 from cases import load
 
 import kanpde as kp
+from kanpde.dimensionless import needs_scaling, scaled, scales_of
 from kanpde.errors import ProblemWarning
 from kanpde.operator import JetVariable
-from kanpde.dimensionless import needs_scaling, scaled, scales_of
 
 x, y, t = sp.symbols("x y t", real=True)
 u, v, p = (sp.Function(name)(x, y) for name in "uvp")

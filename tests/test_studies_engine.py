@@ -38,6 +38,7 @@ class Square:
         return {"number": self.number, "case": "", "wish": self.wish}
 
     def perform(self, case: Any) -> dict[str, Any]:
+        del case
         if self.marks:
             with Path(self.marks).open("a", encoding="utf-8") as file:
                 file.write(f"{self.number}\n")

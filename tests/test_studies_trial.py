@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+import cases
 import numpy as np
 import pytest
 import sympy as sp
 import torch
 
-import cases
 import kanpde as kp
 from kanpde.errors import ProblemError
 from kanpde.estimate import TrainedField, relative_l2
@@ -133,7 +133,7 @@ def test_edges_too_rough_for_the_equation_are_refused(case) -> None:
         replace(SMALL, net=Net("kan", (3,), "bspline", 2, 4)).perform(case)
 
 
-def test_regression_has_no_order(case) -> None:
+def test_regression_has_no_order() -> None:
     x = sp.Symbol("x", real=True)
     u = sp.Function("u")(x)
     wave = kp.Problem(kp.Box({x: (-1, 1)}), sp.Eq(u, sp.sin(3 * x)), (), exact={u: sp.sin(3 * x)}, name="wave")

@@ -10,11 +10,11 @@ import sympy as sp
 
 import kanpde as kp
 from kanpde import store
+from kanpde.dimensionless import Scales, needs_scaling, scales_of
 from kanpde.estimate import TrainedField
 from kanpde.field import SymbolicField, differentiated
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
-from kanpde.dimensionless import Scales, needs_scaling, scales_of
 from kanpde.solution.units import ScaledField, scales_from_tree, scales_tree
 
 x, y, t = sp.symbols("x y t", real=True)

@@ -33,7 +33,6 @@ from kanpde.references.suited import Reference, facts, method
 from kanpde.solution import Solution, solve
 from kanpde.tables import PlotTables, tabulate
 
-
 LONG = 120  # letters of a cell that `show` leaves out: traces and stages of a study
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from kanpde.continuation import factors_for, path_to
+from kanpde.dimensionless import needs_scaling, scaled, scales_of
 from kanpde.eigen import has_eigenvalue, inverse_iteration
 from kanpde.errors import ProblemError, ProblemWarning
 from kanpde.features import features_of
@@ -28,7 +29,6 @@ from kanpde.problem import Problem
 from kanpde.record import UNFINISHED
 from kanpde.references.resonance import resonance
 from kanpde.residuals import MEMORY
-from kanpde.dimensionless import needs_scaling, scaled, scales_of
 from kanpde.snapshot import Snapshot
 from kanpde.solution.files import joined, load, progress_of, saved, snapshot_of, solution_of
 from kanpde.solution.solution import Solution

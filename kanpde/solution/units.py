@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from kanpde.dimensionless import Scales
 from kanpde.estimate import TrainedField
 from kanpde.field import Ansatz
 from kanpde.network import Trainable
 from kanpde.operator import JetVariable
 from kanpde.problem import Problem
-from kanpde.dimensionless import Scales
 
 
 @dataclass(frozen=True, eq=False)

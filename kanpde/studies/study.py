@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,9 +60,16 @@ class Study:
 
     @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """The tables of the report by title, one dictionary a row."""
-        found = [item for section in self.page.sections for item in section.items if isinstance(item, Table)]
-        return {t.title: [dict(zip(t.columns, row, strict=True)) for row in t.rows] for t in found}
+        """The tables of the report, one dictionary a row, by title; after that of the section where it is not alone."""
+        found = [(section.title, item) for section in self.page.sections for item in section.items]
+        tables = [(title, item) for title, item in found if isinstance(item, Table)]
+        counts = Counter(table.title for _, table in tables)
+        return {
+            table.title if counts[table.title] == 1 else f"{title}: {table.title}": [
+                dict(zip(table.columns, row, strict=True)) for row in table.rows
+            ]
+            for title, table in tables
+        }
 
 
 @dataclass(frozen=True)
