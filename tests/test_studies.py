@@ -1,4 +1,4 @@
-"""The studies: what they run, what their reports say of rows whose answers are known, and how they go on when killed."""
+"""The studies: what they run, what they report of rows whose answers are known, and how they go on when killed."""
 
 import json
 import os
@@ -209,7 +209,7 @@ def test_levels_and_sizes_along_the_intervals(case) -> None:
     trials = along_intervals(asked, case, Trial("poisson", "intervals", CANDIDATES["kan"][0]))
     kans = [t for t in trials if t.net.family == "kan"]
     assert [(t.net.degree, t.net.resolution, t.resolutions) for t in kans] == [(3, 2, (4,)), (5, 2, (4,))]
-    mlps = [t for t in trials if t.net.family == "mlp" and t.optimizer == "lm"]
+    mlps = [t for t in trials if t.net.family == "mlp" and t.optimizer == "ssbroyden"]
     sizes = [kans[0].net.parameters(2, 1), 15 * 7]
     assert [abs(m.net.parameters(2, 1) - p) < 0.25 * p for m, p in zip(mlps, sizes, strict=True)] == [True, True]
 
@@ -221,9 +221,13 @@ def test_settings_beside_a_file_count() -> None:
 
 
 def test_threshold_runs_keep_the_points_and_the_smoothness(case) -> None:
-    (trial,) = towards_threshold(Scaling(degrees=(1,)), case, Trial("poisson", "threshold", CANDIDATES["kan"][0]))
-    assert trial.net.degree == 3  # for a second-order equation
-    assert trial.points < trial.net.parameters(2, 1) * 100
+    trials = towards_threshold(Scaling(degrees=(1,)), case, Trial("poisson", "threshold", CANDIDATES["kan"][0]))
+    assert {t.net.degree for t in trials} == {3}  # for a second-order equation
+    assert len({t.points for t in trials}) == 1
+    extended, *fresh = trials
+    assert [extended.net.resolution, *extended.resolutions] == [t.net.resolution for t in fresh]
+    sizes = [t.net.parameters(2, 1) for t in fresh]
+    assert min(sizes) < extended.points < max(sizes)
 
 
 def test_every_axis_has_runs_for_each_seed(case) -> None:
@@ -289,7 +293,7 @@ def test_variants_change_one_thing(case) -> None:
     assert len(set(notes)) == len(notes)
     assert {t.points for t in trials} == {base.points}
     assert {t.study for t in others} == {
-        "basis", "degree", "base", "activation", "extension", "squash", "conditions", "products"
+        "basis", "degree", "silu", "activation", "extension", "squash", "conditions", "products"
     }  # fmt: skip
     soft = next(t for t in others if t.study == "conditions")
     assert replace(soft, exact=None, study="base", note=base.note) == base
@@ -341,7 +345,7 @@ def test_study_without_a_directory_leaves_nothing() -> None:
     asked = Scaling(axes=("threshold",), seeds=1, seconds=0.05)
     study = kp.scaling(cases.load("poisson_1d"), scaling=asked, workers=0)
     assert study.files == ()
-    assert len(study) == 1
+    assert len(study) == 7
 
 
 def test_two_problems_of_one_name_are_refused() -> None:

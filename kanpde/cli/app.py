@@ -117,7 +117,7 @@ Factors = Annotated[
     str | None,
     typer.Option(
         metavar="A,B",
-        help="basis, degree, base, activation, extension, squash, conditions, products, signatures, continual.",
+        help="basis, degree, silu, activation, extension, squash, conditions, products, signatures, continual.",
         show_default="all of them",
     ),
 ]
@@ -125,7 +125,7 @@ StudySeeds = Annotated[
     int | None, typer.Option("--seeds", metavar="N", help="Starts and point sets of each.", show_default="3")
 ]
 RunSeconds = Annotated[
-    float | None, typer.Option("--seconds", metavar="T", help="Training time of one run.", show_default="15 or 8")
+    float | None, typer.Option("--seconds", metavar="T", help="Training time of one run.", show_default="12 or 8")
 ]
 Points = Annotated[
     int | None, typer.Option(metavar="N", help="Collocation points.", show_default="3 a parameter of the largest")

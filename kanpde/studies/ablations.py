@@ -24,7 +24,7 @@ from kanpde.studies.nets import Net, widened_to
 from kanpde.studies.study import Setting, Study, cases_of, check_positive, check_words
 from kanpde.studies.trial import Trial
 
-FACTORS = ("basis", "degree", "base", "activation", "extension", "squash", "conditions", "products", "signatures")
+FACTORS = ("basis", "degree", "silu", "activation", "extension", "squash", "conditions", "products", "signatures")
 FACTORS_ALL = (*FACTORS, "continual")
 BASE = Net("kan", (5,), "bspline", 5, 4)
 LEVELS = (8, 16)  # that the base's grid is extended to
@@ -130,7 +130,7 @@ def variants(asked: Ablation, case: Case) -> list[Trial]:
     makers = {
         "basis": _bases,
         "degree": _degrees,
-        "base": _base_functions,
+        "silu": _base_functions,
         "activation": _activations,
         "extension": _extensions,
         "squash": _squashes,

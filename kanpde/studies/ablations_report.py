@@ -15,7 +15,7 @@ from kanpde.studies.study import grouped, median, ranged, spread
 FACTOR_TITLES = {
     "basis": "basis",
     "degree": "degree of the splines",
-    "base": "base function",
+    "silu": "base function",
     "activation": "fixed activations",
     "extension": "grid extension",
     "squash": "bounds of hidden coordinates",

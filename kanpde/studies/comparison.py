@@ -7,6 +7,7 @@ the same time, chosen by the residual at unseen points, which a user without the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -76,7 +77,7 @@ class Comparison:
     optimizers: tuple[str, ...] = OPTIMIZERS
     sizes: tuple[int, ...] = SIZES
     seeds: int = 3
-    seconds: float = 15.0
+    seconds: float = 12.0
     points: int | None = None
     exact: bool | None = None
     device: str = "cpu"
@@ -242,14 +243,17 @@ class Driver:
         return 0.3 * self.seconds
 
     def perform(self, case: Case) -> dict[str, Any]:
-        """Solves: `relative_l2, relative_h1, maximum, estimate, parameters, seconds_trained`; the time is all of it."""
+        """Solves: `relative_l2, relative_h1, maximum, estimate, parameters, seconds_trained`, all of its time."""
+        clock = time.process_time()
         solution = solve(case.problem, self.rtol, seed=self.seed, max_seconds=self.seconds)
+        spent = time.process_time() - clock
         found = case.errors(solution.field.jet)
         return {
             **asdict(found),
             "estimate": solution.error_estimate,
             "parameters": solution.n_parameters,
             "steps": solution.iterations,
-            "seconds_trained": solution.seconds,
+            "seconds_trained": spent,
+            "seconds": solution.seconds,
             "status": solution.status,
         }

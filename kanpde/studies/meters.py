@@ -22,8 +22,10 @@ MOST_CALLS = 50
 class Clock:
     """Counts the seconds inside `running()` and no others.
 
+    On the CPU these are processor seconds: with one thread, about those of an idle machine, whatever runs beside.
+
     Args:
-        device: whose queue must be empty before a time is read.
+        device: of what is timed; on a GPU the wall clock counts, and the queue must be empty before it is read.
     """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -32,17 +34,17 @@ class Clock:
     @contextmanager
     def running(self) -> Iterator[None]:
         """What happens inside counts."""
-        self._wait()
-        begun = time.perf_counter()
+        begun = self._now()
         try:
             yield
         finally:
-            self._wait()
-            self.seconds += time.perf_counter() - begun
+            self.seconds += self._now() - begun
 
-    def _wait(self) -> None:
+    def _now(self) -> float:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+            return time.perf_counter()
+        return time.process_time()
 
 
 class PeakMemory:
@@ -80,16 +82,19 @@ def _resident(entry: str) -> int | None:
     return next((int(line.split()[1]) for line in lines if line.startswith(entry)), None)
 
 
-def latency(call: Callable[[], object]) -> float:
+def latency(call: Callable[[], object], device: torch.device | None = None) -> float:
     """Median seconds of a call after one that does not count; long ones are called twice."""
-    begun = time.perf_counter()
-    call()
-    first, seconds = time.perf_counter() - begun, list[float]()
+    first, seconds = _seconds(call, device), list[float]()
     while not seconds or (sum(seconds) + first < LEAST_SECONDS and len(seconds) < MOST_CALLS):
-        begun = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(_seconds(call, device))
     return statistics.median(seconds)
+
+
+def _seconds(call: Callable[[], object], device: torch.device | None) -> float:
+    clock = Clock(device or torch.device("cpu"))
+    with clock.running():
+        call()
+    return clock.seconds
 
 
 @contextmanager

@@ -21,14 +21,14 @@ from kanpde.studies.trial import Trial
 
 AXES = ("intervals", "width", "depth", "points", "threshold")
 LEVELS = (4, 8, 16, 32)  # nested, so that the grid is extended without a refit
-WIDTHS = (1, 2, 4, 8, 16)
+WIDTHS = (1, 2, 4, 8, 12)
 KAN_DEPTHS, MLP_DEPTHS = (1, 2, 3), (1, 2, 3, 4, 5)
-SHARES = (0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 8.0)  # points a parameter
+SHARES = (0.5, 1.0, 2.0, 4.0, 8.0)  # points a parameter
 THRESHOLD_POINTS = 200
 THRESHOLD_LEVELS = (2, 4, 8, 16, 32, 64)
 DENSITY = 3
 LEAST_POINTS = 400
-MIDDLE = 300  # parameters of networks along depth and points
+MIDDLE = 200  # parameters of networks along depth and points
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Scaling:
     seeds: int = 3
     seconds: float = 8.0
     optimizer: str = "auto"
-    mlp_optimizers: tuple[str, ...] = ("lm", "ssbroyden")
+    mlp_optimizers: tuple[str, ...] = ("auto", "ssbroyden")
     exact: bool | None = None
     device: str = "cpu"
 
@@ -228,9 +228,15 @@ def along_points(asked: Scaling, case: Case, plain: Trial) -> list[Trial]:
 
 
 def towards_threshold(asked: Scaling, case: Case, plain: Trial) -> list[Trial]:
-    """Finer and finer edges on the same few points: the error falls, until the edges are free between the points."""
+    """Finer and finer edges on the same few points: the error falls, until the edges are free between the points.
+
+    Once by extending one grid, and once from a random start at each level, where nothing is inherited.
+    """
     first, *rest = THRESHOLD_LEVELS
     seconds = asked.seconds * len(THRESHOLD_LEVELS) / 2
     degree = max(asked.degrees[0], max(o.order for o in case.problem.operators) + 1)
     net = Net("kan", asked.hidden, "bspline", degree, first)
-    return [replace(plain, net=net, resolutions=tuple(rest), points=THRESHOLD_POINTS, seconds=seconds)]
+    few = replace(plain, net=net, points=THRESHOLD_POINTS)
+    extended = replace(few, resolutions=tuple(rest), seconds=seconds, note="extended")
+    fresh = [replace(few, net=replace(net, resolution=level), note="from scratch") for level in THRESHOLD_LEVELS]
+    return [extended, *fresh]

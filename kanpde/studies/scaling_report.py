@@ -88,8 +88,8 @@ def levels_of(rows: Iterable[Row]) -> Levels:
 
 
 def _curve_name(row: Row) -> str:
-    """What is the same along an axis: the basis, and the optimiser of an MLP."""
-    name = str(row["net"])
+    """What is the same along an axis: the basis, the optimiser of an MLP, and the way to the resolution."""
+    name = ", ".join(filter(None, (str(row["net"]), str(row.get("note") or ""))))
     return name if row["family"] != "mlp" else f"{name}, {OPTIMIZER_NAMES[row['optimizer']]}"
 
 
@@ -102,11 +102,13 @@ def verdict(case: Case, rows: Sequence[Row]) -> list[str]:
         if found is not None:
             end = "" if found.plateau is None else f", then a plateau at {found.plateau:.1e}"
             lines.append(f"{case.name}, {name}: exponent {found.text}{_theory(own, 1)}{end}.")
-    for row in _thresholds(rows):
-        lines.append(
-            f"{case.name}: on {row.rows:.0f} points the error is least, {row.error:.1e}, at {row.parameters:.0f} "
-            f"parameters, {row.density:.1f} points a parameter, and {row.rise:.2g} times larger beyond."
-        )
+    turning = levels_of(row for row in rows if row["study"] == "threshold")
+    for name, own in _curves(turning).items():
+        lines += [
+            f"{case.name}, {name}: on {t.rows:.0f} points the error is least, {t.error:.1e}, at {t.parameters:.0f} "
+            f"parameters, {t.density:.1f} points a parameter, and {t.rise:.2g} times larger beyond."
+            for t in _thresholds("threshold", own)
+        ] or [f"{case.name}, {name}: on {own[0]['rows']:.0f} points more parameters never double the error."]
     return lines
 
 
@@ -148,10 +150,10 @@ def _medians(levels: Levels, x: str, y: str) -> list[tuple[float, tuple[float, f
     return found
 
 
-def _thresholds(rows: Sequence[Row]) -> list[Threshold]:
-    levels = levels_of(row for row in rows if row["study"] == "threshold")
+def _thresholds(axis: str, levels: Levels) -> list[Threshold]:
+    """One for each curve that turns."""
     found = []
-    for own in _curves(levels).values():
+    for own in _curves(levels).values() if axis == "threshold" else ():
         line = [(x, middle) for x, (_, middle, _) in _medians(own, "parameters", "relative_l2")]
         crossing = threshold(line, float(own[0]["rows"]))
         if crossing is not None:
@@ -199,7 +201,7 @@ def _plot(axis: str, levels: Levels, x: str, label: str, key: str) -> Plot:
         if points:
             curves.append(banded(name, points, name.split(",")[0]))
             curves += _theory_line(own, points, 1 if key == "relative_l2" else 0) if axis == "intervals" else []
-    marks = [(t.parameters, f"threshold: {t.density:.1f} points a parameter") for t in _threshold_of(axis, levels)]
+    marks = [(t.parameters, f"threshold: {t.density:.1f} points a parameter") for t in _thresholds(axis, levels)]
     log = "y" if axis == "depth" else "xy"
     return Plot(
         f"{MEASURES[key]} against {label}", label, MEASURES[key], tuple(curves), _caption(axis), log, tuple(marks)
@@ -211,14 +213,6 @@ def _caption(axis: str) -> str:
     return (
         f"{shown} Squared errors, as the KAN paper plots them, have twice the slopes." if axis == "intervals" else shown
     )
-
-
-def _threshold_of(axis: str, levels: Levels) -> list[Threshold]:
-    if axis != "threshold" or not levels:
-        return []
-    line = [(x, middle) for x, (_, middle, _) in _medians(levels, "parameters", "relative_l2")]
-    found = threshold(line, float(levels[0]["rows"]))
-    return [] if found is None else [found]
 
 
 def _theory_line(levels: Levels, points: Sequence[tuple[float, Any]], over: int) -> list[Curve]:

@@ -23,6 +23,7 @@ from kanpde.studies.statistics import quartiles
 
 NETWORK_NAMES = {"kan": "KAN", "multkan": "MultKAN", "mlp": "MLP"}
 OPTIMIZER_NAMES = {
+    "auto": "Gauss-Newton",
     "lm": "Gauss-Newton",
     "matrix-free": "matrix-free Gauss-Newton",
     "ssbroyden": "SSBroyden",

@@ -2,7 +2,7 @@
 
 The loop is plain on purpose: every network gets the same points, the same conditions and the same seconds, whatever the
 optimiser; nothing of the driver's judgement (more points, other starts, estimates) helps one of them. The clock counts
-training alone: compiling, measuring errors and writing are not in it.
+processor seconds of training alone: compiling, measuring errors and writing are not in it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from kanpde.collocation import collocate
+from kanpde.errors import ProblemError
 from kanpde.estimate import TrainedField
 from kanpde.lifting import impose
 from kanpde.network import Network
 from kanpde.network.basis import Basis
-from kanpde.optim import Adam, LevenbergMarquardt, Optimizer, Status, chosen
+from kanpde.optim import Adam, LevenbergMarquardt, Optimizer, SSBroyden, Status, chosen
 from kanpde.optim.adam import Cosine, Exponential
 from kanpde.plan import balanced, blocks, fitted
 from kanpde.problem import Problem
@@ -32,6 +33,7 @@ from kanpde.studies.nets import Net
 FIRST_MARK, SPACING = 0.05, 1.25  # seconds of training at which errors are measured: the first, and the ratio of two
 PATIENCE = (12, 1.5)  # a damped stage that a finer one follows ends when the loss fell by less in so many steps
 REOPENING = 10.0  # a stage begins with so many times the damping that the one before ended with
+LARGEST_MATRIX = 8000  # parameters up to which an optimiser may keep P × P numbers, half a gigabyte
 HALVED = 2000  # steps after which Adam's rate has halved
 DAMPED = ("lm", "matrix-free", "auto")
 UNSEEN = 500_009  # added to the seed of points that training must not see
@@ -186,7 +188,11 @@ class _Run:
         self._closed(system, state)
 
     def _engine(self, system: ResidualSystem) -> Optimizer:
-        engine = engine_of(self.trial, system)
+        engine, size = engine_of(self.trial, system), system.network.n_parameters
+        if size > LARGEST_MATRIX and isinstance(engine, LevenbergMarquardt | SSBroyden):
+            raise ProblemError(
+                f"{self.trial.optimizer} keeps matrices of {size} parameters squared; use auto or lbfgs."
+            )
         return replace(engine, damping=self.damping) if isinstance(engine, LevenbergMarquardt) else engine
 
     def _over(self, state: Any, losses: list[float], until: float, last: bool) -> bool:
@@ -281,7 +287,8 @@ def answers(field: TrainedField, problem: Problem) -> dict[str, float]:
     region = problem.domain.interior
     drawn = collocate(region, BATCHES[1], "uniform", 3).x[: BATCHES[1]]
     batches = (drawn[:1], drawn, np.tile(drawn, (BATCHES[2] // len(drawn), 1)))
-    return {name: latency(_call(field, x)) for name, x in zip(ANSWERS, batches, strict=True)}
+    device = field.network.device
+    return {name: latency(_call(field, x), device) for name, x in zip(ANSWERS, batches, strict=True)}
 
 
 def _call(field: TrainedField, points: np.ndarray) -> Callable[[], object]:
