@@ -3,9 +3,9 @@
 Settings of the package's own example (https://github.com/KindXiaoming/pykan, docs/Example/Example_7_PDE_accuracy):
 51 × 51 points and 51 a side, 0.01 of the equation's mean square and all of the conditions', grids of 5, 10 and 20
 intervals, its L-BFGS with a history of 10, grids updated from the samples in the first steps, `speed()`. Three things
-differ: float64; the network [2, 10, 1] of the paper's section on PDEs (arXiv 2404.19756), which was at 1.9e-2 on A after
-30 seconds where the example's [2, 2, 1] was at 1.2e-1; and a Laplacian from one sweep back and two more, not from two
-Jacobians, which is faster.
+differ: float64; the network [2, 10, 1] of the paper's section on PDEs (arXiv 2404.19756), which was at 1.9e-2 on A
+after 30 seconds where the example's [2, 2, 1] was at 1.2e-1; and a Laplacian from one sweep back and two more, not from
+two Jacobians, which is faster.
 """
 
 from __future__ import annotations
