@@ -111,28 +111,44 @@ def _read_record(file: Any) -> Record:
     return Record(**values, theta=hdf5.read_array(file, "theta"), history=hdf5.read_table(file, "history"))
 
 
+# The fields of PlotTables that are texts, tuples of texts, or a bool.
+_PLOT_NAMES = ("unknowns", "coordinates", "truth", "fields", "inputs", "fixed", "about")
+
+
 def _write_plots(group: Any, tables: PlotTables) -> None:
-    names = {"unknowns": tables.unknowns, "coordinates": tables.coordinates}
-    hdf5.write_tree(
-        group,
-        "about",
-        {**names, "truth": tables.truth, "slices": len(tables.slices), "nodes": tables.nodes, "fields": tables.fields},
-    )
+    values = {name: getattr(tables, name) for name in _PLOT_NAMES}
+    hdf5.write_tree(group, "about", {**values, "slices": len(tables.slices), "nodes": tables.nodes})
     for k, part in enumerate(tables.slices):
         _write_slice(group.create_group(f"slice{k}"), part)
     hdf5.write_array(group, "edges", np.array([(e.layer, e.source, e.target) for e in tables.edges], dtype=np.int64))
     for k, edge in enumerate(tables.edges):
-        hdf5.write_array(group, f"edge{k}", np.stack([edge.x, edge.y]))
+        curves = (edge.x, edge.y, edge.slope, edge.bend)
+        hdf5.write_array(group, f"edge{k}", np.stack([curve for curve in curves if curve is not None]))
+    if all(edge.score is not None for edge in tables.edges):
+        hdf5.write_array(group, "scores", np.array([edge.score for edge in tables.edges], dtype=np.float64))
 
 
 def _read_plots(group: Any) -> PlotTables:
     about = hdf5.read_tree(group, "about")
     slices = tuple(_read_slice(group[f"slice{k}"]) for k in range(about["slices"]))
     labels = hdf5.read_array(group, "edges").reshape(-1, 3).tolist()
-    edges = tuple(Edge(*label, *hdf5.read_array(group, f"edge{k}")) for k, label in enumerate(labels))
+    scores = hdf5.read_array(group, "scores").tolist() if "scores" in group else [None] * len(labels)
+    edges = tuple(
+        _read_edge(label, hdf5.read_array(group, f"edge{k}"), score)
+        for k, (label, score) in enumerate(zip(labels, scores, strict=True))
+    )
     nodes = tuple(map(tuple, about["nodes"]))
-    unknowns, coordinates, fields = (tuple(about.get(key, ())) for key in ("unknowns", "coordinates", "fields"))
-    return PlotTables(unknowns, coordinates, slices, about["truth"], edges, nodes, fields)
+    # Older files lack some names; what is a list in JSON was a tuple.
+    known = {name: about[name] for name in _PLOT_NAMES if name in about}
+    values: dict[str, Any] = {k: tuple(value) if isinstance(value, list) else value for k, value in known.items()}
+    return PlotTables(**values, slices=slices, edges=edges, nodes=nodes)
+
+
+def _read_edge(label: Sequence[int], curves: np.ndarray, score: float | None) -> Edge:
+    """An edge from rows x, y and, in all but older files, its two derivatives."""
+    layer, source, target = label
+    x, y, slope, bend = (*curves, *[None] * (4 - len(curves)))
+    return Edge(layer, source, target, x, y, slope, bend, score)
 
 
 def _write_slice(group: Any, part: Slice) -> None:

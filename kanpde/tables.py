@@ -42,13 +42,24 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """One univariate function of a network: the curve y(x) from node `source` of layer `layer` to node `target`."""
+    """One univariate function of a network: the curve y(x) from node `source` of layer `layer` to node `target`.
+
+    Attributes:
+        layer, source, target: where it is.
+        x: arguments (n,), over the range that its source has in the domain.
+        y: values (n,).
+        slope, bend: first and second derivatives (n,), where they are known.
+        score: how much it matters (`kanpde.network.attribution`), where that is known.
+    """
 
     layer: int
     source: int
     target: int
     x: np.ndarray
     y: np.ndarray
+    slope: np.ndarray | None = None
+    bend: np.ndarray | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +75,9 @@ class PlotTables:
         nodes: for each layer, the node into which each target goes; targets that share one are multiplied there. Empty
             when every target is a node.
         fields: what the network's outputs are called; empty when they are the unknowns.
+        inputs: what the network is a function of; empty when it is the coordinates.
+        fixed: whether all edges are multiples of one fixed function (an MLP); only the most important ones are kept.
+        about: how the network's values are to be understood, in words.
     """
 
     unknowns: tuple[str, ...]
@@ -73,6 +87,14 @@ class PlotTables:
     edges: tuple[Edge, ...] = ()
     nodes: tuple[tuple[int, ...], ...] = ()
     fields: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    fixed: bool = False
+    about: str = ""
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether there are learnt curves to show."""
+        return bool(self.edges) and not self.fixed
 
 
 def tabulate(

@@ -295,7 +295,8 @@ def test_an_edge_is_the_function_that_the_network_adds() -> None:
     with torch.no_grad():
         np.testing.assert_allclose(edge.y, network(torch.as_tensor(edge.x[:, None]))[:, 0], rtol=1e-12)
     mlp = kp.solve(problem_file("poisson_1d"), network=kp.MLP([1, 5, 1]), stages=FEW)
-    assert mlp.tables.edges == ()
+    assert mlp.tables.fixed
+    assert not mlp.tables.has_curves
 
 
 def test_what_programs_read_is_plain() -> None:

@@ -219,3 +219,24 @@ def test_holes_do_not_read_as_zeros(path: Path) -> None:
         del file["theta"]
         file.create_dataset("theta", (10**12,), "f8", chunks=(1024,))
     refused(path, "incomplete")
+
+
+def test_derivatives_and_scores_of_edges_come_back(tmp_path: Path) -> None:
+    before = plots()
+    full = tuple(
+        dataclasses.replace(edge, slope=edge.y + 1, bend=edge.y + 2, score=k / 3) for k, edge in enumerate(before.edges)
+    )
+    more = {"inputs": ("x", "log(y)"), "fixed": True, "about": "the network is N"}
+    store.save(tmp_path / "f.h5", record(), dataclasses.replace(before, edges=full, **more))
+    after = store.load(tmp_path / "f.h5").tables
+    assert after is not None
+    assert {name: getattr(after, name) for name in more} == more
+    assert [edge.score for edge in after.edges] == [k / 3 for k in range(len(full))]
+    for one, two in zip(full, after.edges, strict=True):
+        np.testing.assert_array_equal([one.slope, one.bend], [two.slope, two.bend])
+
+
+def test_edges_without_derivatives_and_scores_have_none(path: Path) -> None:
+    tables = store.load(path).tables
+    assert tables is not None
+    assert {(edge.slope, edge.bend, edge.score) for edge in tables.edges} == {(None, None, None)}

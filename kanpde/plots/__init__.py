@@ -44,9 +44,9 @@ def plot_record(record: Record, tables: PlotTables, path: str | Path) -> Path:
         top, bottom = figure.subfigures(2, 1, height_ratios=[rows, 1])
         top.suptitle(f"{record.problem_name}: {record.network.get('title', 'network')}, {_accuracy(record)}")
         draw_fields(top, tables, parts)
-        panels = bottom.subplots(1, 2 if tables.edges else 1, squeeze=False)[0]
+        panels = bottom.subplots(1, 2 if tables.has_curves else 1, squeeze=False)[0]
         draw_history(panels[0], record.history, record.rtol, record.error_estimate)
-        if tables.edges:
+        if tables.has_curves:
             draw_edges(panels[1], tables)
 
     parts = parts_of(tables)
@@ -86,7 +86,7 @@ def plot_part(part: str, record: Record, tables: PlotTables, path: str | Path) -
         size = (_WIDTH * 1.2, _HEIGHT)
         about = (record.history, record.rtol, record.error_estimate)
         return render(path, size, lambda figure: draw_history(figure.subplots(), *about))
-    if not tables.edges:
+    if not tables.has_curves:
         raise ProblemError(f"{record.problem_name}: the network has no curves on its edges to show; a KAN has.")
     return render(path, (_WIDTH * 1.5, _HEIGHT * 1.2), lambda figure: draw_edges(figure.subplots(), tables))
 

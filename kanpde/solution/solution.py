@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,18 +20,18 @@ from kanpde.errors import ProblemError
 from kanpde.estimate import GAUSS, SCATTERED, TrainedField, quadrature
 from kanpde.export import Sample, export
 from kanpde.expression import as_expression, is_evaluable
-from kanpde.network import Network, Trainable
+from kanpde.network import Trainable
 from kanpde.operator import DifferentialOperator, JetVariable
 from kanpde.plots import plot_record
 from kanpde.problem import Problem
 from kanpde.record import Record
 from kanpde.references import GridFunction
 from kanpde.references.correction import Correction
+from kanpde.solution.curves import network_tables
 from kanpde.solution.units import ScaledField
 from kanpde.solution.windows import WindowedField
-from kanpde.tables import Edge, PlotTables, tabulate
+from kanpde.tables import PlotTables, tabulate
 
-EDGE_POINTS = 201
 LEAST_GAUSS = 10  # nodes along each axis of a rule in many dimensions
 
 Values = Callable[[Any], np.ndarray]
@@ -253,9 +254,10 @@ class Solution:
             exact=shown,
             level=None if domain.is_box else domain.signed_distance,
         )
-        curves = tuple(edges(self.network, domain.bounds)) if isinstance(self.network, Network) else ()
         fields = tuple(f.func.__name__ for f in problem.fields)
-        return PlotTables(self._real_names, names, slices, truth, curves, nodes(self.network) if curves else (), fields)
+        drawn = network_tables(self.field, problem)
+        curves = {f.name: getattr(drawn, f.name) for f in dataclasses.fields(drawn)}
+        return PlotTables(self._real_names, names, slices, truth, fields=fields, **curves)
 
     @property
     def _real_names(self) -> tuple[str, ...]:
@@ -384,32 +386,3 @@ def describe(record: Record) -> str:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2e}"
-
-
-def edges(network: Network, bounds: np.ndarray) -> list[Edge]:
-    """The curve of every edge of a KAN over the range that it uses; none for an MLP."""
-    curves: list[Edge] = []
-    for k, (layer, matrix) in enumerate(zip(network.layers, network.coefficients, strict=True)):
-        start = 0
-        for expansion in layer.expansions:
-            size = expansion.basis.size
-            if size == 1:
-                return []
-            z = torch.linspace(-1, 1, EDGE_POINTS, dtype=network.dtype, device=network.device)
-            table = expansion.basis.tables(z[None], 0)[0, 0]
-            for source in expansion.inputs:
-                values = (matrix[:, start : start + size].detach() @ table).cpu().numpy()
-                # Features, which follow the coordinates, have the range of a basis.
-                low, high = bounds[source] if k == 0 and source < len(bounds) else (-1.0, 1.0)
-                x = np.linspace(low, high, EDGE_POINTS)
-                curves += [Edge(k, source, target, x, y) for target, y in enumerate(values)]
-                start += size
-    return curves
-
-
-def nodes(network: Trainable) -> tuple[tuple[int, ...], ...]:
-    """For each layer the node into which each linear output goes: sums first, then the factors of the products."""
-    return tuple(
-        tuple(k if k < layer.sums else layer.sums + (k - layer.sums) % layer.products for k in range(layer.columns))
-        for layer in network.layers
-    )
