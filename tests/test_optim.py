@@ -488,6 +488,16 @@ def test_ssbroyden_begins_again_where_its_memory_leads_uphill():
     assert state.trials == plain.trials + Wolfe().patience
 
 
+def test_ssbroyden_leaves_a_memory_that_is_not_definite_any_more():
+    """Rounding does that to H in long runs; powers of its negative forms would be complex."""
+    generator = torch.Generator().manual_seed(0)
+    s, y = torch.rand(2, 4, generator=generator, dtype=torch.float64) + 0.1
+    fresh = updated(None, s, y, 0.0)
+    assert torch.equal(updated(-torch.eye(4, dtype=torch.float64), s, y, 1.0), fresh)
+    assert torch.equal(updated(torch.eye(4, dtype=torch.float64), s, y, -1.0), fresh)
+    assert not torch.equal(updated(torch.eye(4, dtype=torch.float64), s, y, 1.0), fresh)
+
+
 def test_ssbroyden_makes_one_matrix_a_step():
     """The memory that its module promises: H₊ beside H, nothing else of that size."""
     count = 600

@@ -89,13 +89,14 @@ def updated(inverse: Tensor | None, s: Tensor, y: Tensor, own: float) -> Tensor:
     """H₊ (P, P), one new array and no other of that size.
 
     Args:
-        inverse: H; None where there is none yet, for which γI is taken with γ = yᵀs/yᵀy (Nocedal & Wright, 6.20).
+        inverse: H; where there is none yet, or rounding has taken its definiteness, γI takes its place, γ = yᵀs/yᵀy
+            (Nocedal & Wright, 6.20).
         s: change of θ, (P,).
         y: change of the gradient, (P,).
         own: sᵀH⁻¹s, which a step s = −αHg knows as −α sᵀg; not used without H.
     """
     curvature = float(s @ y)
-    if inverse is None:
+    if inverse is None or own <= 0 or float(y @ (inverse @ y)) <= 0:
         gamma = curvature / float(y @ y)
         inverse, own = torch.eye(len(y), dtype=y.dtype, device=y.device).mul_(gamma), float(s @ s) / gamma
     pulled = inverse @ y
