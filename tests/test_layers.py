@@ -64,6 +64,7 @@ LEVELS = {
     "pointwise": 5,
     "symbolic": 5,
     "training": 8,
+    "exporting": 8,
     "solution": 9,
     "gallery": 10,
     "studies": 10,
@@ -80,6 +81,7 @@ LOADERS = {
     "scipy": "sampling",
     "meshio": "meshfile",
     "netgen": "meshing",
+    "onnx": "exporting",
     "skfem": "references",
 }
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "sympify", "lambdify", "parse_expr"}

@@ -13,6 +13,7 @@ import typer
 
 from kanpde.cli import commands
 from kanpde.cli.choices import Choices
+from kanpde.cli.exporting import export_results
 from kanpde.cli.gallery import GalleryWish, run_gallery
 from kanpde.cli.report import BAD_INPUT, FAULT, INTERRUPTED
 from kanpde.cli.studies import (
@@ -84,6 +85,7 @@ Shape = Annotated[
 ]
 Order = Annotated[str, typer.Option(metavar="P", help="2, 4, 6, 8 or chebyshev; 2, 3, 4 on a mesh.")]
 Format = Annotated[str, typer.Option("--format", metavar="EXT", help="png, pdf or svg.")]
+Target = Annotated[str, typer.Option("--to", metavar="EXT", help="c, onnx, pt2, npz, vtu, vtk or xdmf.")]
 Part = Annotated[
     str | None, typer.Option(metavar="PART", help="solution, error, history or edges alone.", show_default="all")
 ]
@@ -197,6 +199,12 @@ def show(result: Result = None, out: Out = RESULTS, json: Json = False) -> int:
 def plot(result: Result = None, part: Part = None, form: Format = "png", out: Out = RESULTS) -> int:
     """Draw the figures of a result from its file alone."""
     return commands.plot_results(result, part, form, out)
+
+
+@app.command()
+def export(result: Result = None, to: Target = "c", out: Out = RESULTS) -> int:
+    """Write a result for other programs: as a function in C, ONNX or PyTorch, or on a grid or mesh."""
+    return export_results(result, to, out)
 
 
 @app.command()

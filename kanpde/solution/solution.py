@@ -18,7 +18,8 @@ from kanpde.collocation import PointSet, collocate
 from kanpde.domain import Point, Region
 from kanpde.errors import ProblemError
 from kanpde.estimate import GAUSS, SCATTERED, TrainedField, quadrature
-from kanpde.export import Sample, export
+from kanpde.export import WRITERS, Sample, export
+from kanpde.exporting import FUNCTIONS, Composition, export_function
 from kanpde.expression import as_expression, is_evaluable
 from kanpde.network import Trainable
 from kanpde.operator import DifferentialOperator, JetVariable
@@ -28,6 +29,7 @@ from kanpde.record import Record
 from kanpde.references import GridFunction
 from kanpde.references.correction import Correction
 from kanpde.solution.curves import network_tables
+from kanpde.solution.composing import composed
 from kanpde.solution.units import ScaledField
 from kanpde.solution.windows import WindowedField
 from kanpde.tables import PlotTables, tabulate
@@ -292,18 +294,37 @@ class Solution:
         # A correction in a frame or on a mesh is not kept; the estimate makes it again.
         return {"correction": self.correction.values} if isinstance(self.correction, GridFunction) else {}
 
-    def export(self, path: str | Path) -> Path:
-        """Writes the solution on a mesh of its domain for other programs: a grid in a box, else triangles, tetrahedra.
+    @property
+    def composition(self) -> Composition:
+        """The parts of which its values are computed, for exports.
 
+        Raises:
+            ProblemError: there are several windows of time.
+        """
+        return composed(self.field, self.problem)
+
+    def export(self, path: str | Path) -> Path:
+        """Writes the solution for other programs, as a function or on a mesh of its domain.
+
+        `.c` (C99, values and first derivatives; the function has the name of the file), `.onnx` and `.pt2`
+        (torch.export, values) hold the function itself, exact conditions included, everywhere and to rounding.
+
+        The others hold its values on a grid in a box, else on triangles or tetrahedra.
         `.vtu`, `.vtk` and `.xdmf` (ParaView, through meshio) hold up to three spatial coordinates, `.xdmf` a time as
         well, as a series. Fields are named after the unknowns: u (u_re, u_im and u_abs of a complex one), u_gradient
         (spatial, three components), and u_error = |e| with the correction e = truth - u where it is known. `.npz`
         (NumPy) holds any problem: the axes of a box, or points and cells; u, u_gradient and u_correction = e.
 
         Raises:
-            ProblemError: another suffix, a format that cannot hold the problem, or a library is missing.
+            ProblemError: another suffix, a format that cannot hold the solution, or a library is missing.
             StoreError: it cannot be written.
         """
+        suffix = Path(path).suffix
+        if suffix in FUNCTIONS:
+            return export_function(path, self.composition)
+        if suffix not in WRITERS:
+            formats = ", ".join([*WRITERS, *FUNCTIONS])
+            raise ProblemError(f"{path} has no format to export to; end the name with {formats}")
         return export(path, self.problem.domain, self._sample, self.problem.layout.materials)
 
     def _sample(self, points: np.ndarray) -> Sample:
