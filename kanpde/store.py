@@ -147,8 +147,8 @@ def _read_plots(group: Any) -> PlotTables:
 def _read_edge(label: Sequence[int], curves: np.ndarray, score: float | None) -> Edge:
     """An edge from rows x, y and, in all but older files, its two derivatives."""
     layer, source, target = label
-    x, y, slope, bend = (*curves, *[None] * (4 - len(curves)))
-    return Edge(layer, source, target, x, y, slope, bend, score)
+    slope, bend = (curves[2], curves[3]) if len(curves) == 4 else (None, None)
+    return Edge(layer, source, target, curves[0], curves[1], slope, bend, score)
 
 
 def _write_slice(group: Any, part: Slice) -> None:

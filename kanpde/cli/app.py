@@ -84,10 +84,11 @@ Shape = Annotated[
     str | None, typer.Option(metavar="N,N,...", help="Nodes along each coordinate, or cells.", show_default="auto")
 ]
 Order = Annotated[str, typer.Option(metavar="P", help="2, 4, 6, 8 or chebyshev; 2, 3, 4 on a mesh.")]
-Format = Annotated[str, typer.Option("--format", metavar="EXT", help="png, pdf or svg.")]
+Format = Annotated[str, typer.Option("--format", metavar="EXT", help="png, pdf or svg; html for a diagram.")]
 Target = Annotated[str, typer.Option("--to", metavar="EXT", help="c, onnx, pt2, npz, vtu, vtk or xdmf.")]
 Part = Annotated[
-    str | None, typer.Option(metavar="PART", help="solution, error, history or edges alone.", show_default="all")
+    str | None,
+    typer.Option(metavar="PART", help="solution, error, history, edges or diagram alone.", show_default="all"),
 ]
 
 Names = Annotated[

@@ -21,6 +21,9 @@ from kanpde.cli.results import Files, find_results, previous
 from kanpde.cli.story import told
 from kanpde.cli.telling import print_story
 from kanpde.cli.userfile import load_problem, spoken_warnings, users_code
+from kanpde.diagrams import check_format as check_diagram
+from kanpde.diagrams import diagram_of
+from kanpde.diagrams import write as write_diagram
 from kanpde.errors import ProblemError
 from kanpde.hdf5 import kind_of
 from kanpde.plots import check_format, plot_part, plot_record, plot_tables
@@ -33,6 +36,7 @@ from kanpde.references.suited import Reference, facts, method
 from kanpde.solution import Solution, solve
 from kanpde.tables import PlotTables, tabulate
 
+DIAGRAM = "diagram"  # the part of a figure that can be an HTML file, too
 LONG = 120  # letters of a cell that `show` leaves out: traces and stages of a study
 
 
@@ -226,7 +230,7 @@ _SHOW = {"solution": _show_solution, "reference": _show_reference, "table": _sho
 def plot_results(result: str | None, part: str | None, form: str, out: Path) -> int:
     """Draws every result that can be drawn."""
     console = Console()
-    check_format(f"figure.{form}")
+    (check_diagram if part == DIAGRAM else check_format)(f"figure.{form}")
     drawn = [path for source in find_results(result, out) if (path := _plot(source, part, form, out)) is not None]
     for path in drawn:
         report.print_line(console, str(path))
@@ -247,7 +251,10 @@ def _plot(source: Path, part: str | None, form: str, out: Path) -> Path | None:
     target = Files(out, stored.record.problem_name)
     if part is None:
         return plot_record(stored.record, stored.tables, target.figure(form))
-    return plot_part(part, stored.record, stored.tables, out / f"{target.figure().stem}-{part}.{form}")
+    path = out / f"{target.figure().stem}-{part}.{form}"
+    if part == DIAGRAM:
+        return write_diagram(diagram_of(stored.record.problem_name, stored.tables), path)
+    return plot_part(part, stored.record, stored.tables, path)
 
 
 def grid_tables(grid: Reference) -> PlotTables:

@@ -15,6 +15,8 @@ import torch
 
 from kanpde import store
 from kanpde.collocation import PointSet, collocate
+from kanpde.diagrams import Candidates, diagram_of
+from kanpde.diagrams import write as write_diagram
 from kanpde.domain import Point, Region
 from kanpde.errors import ProblemError
 from kanpde.estimate import GAUSS, SCATTERED, TrainedField, quadrature
@@ -371,6 +373,23 @@ class Solution:
     def plot(self, path: str | Path) -> Path:
         """Draws solution, error, convergence and edges to a png, pdf or svg file."""
         return plot_record(self.record, self.tables, path)
+
+    def diagram(self, path: str | Path, candidates: Candidates | None = None) -> Path:
+        """Draws the network: nodes from the inputs up to the outputs, and every edge as its curve.
+
+        The stronger a curve, the more it matters (`kanpde.network.attribution`). Of large networks the 200 most
+        important edges are shown.
+
+        Args:
+            path: a png, pdf or svg file for print; or an html file, in which one looks at each edge, its derivatives,
+                its ranges and its candidates.
+            candidates: (x, y) -> formulas that fit a curve, with their relative errors, best first, for the html file.
+
+        Raises:
+            ProblemError: no such format, or a module without layers.
+            StoreError: it cannot be written.
+        """
+        return write_diagram(diagram_of(self.record.problem_name, self.tables), path, candidates)
 
     def __str__(self) -> str:
         return describe(self.record)

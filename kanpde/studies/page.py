@@ -16,7 +16,8 @@ from urllib.parse import quote
 from kanpde.files import replacing
 from kanpde.studies.charts import drawn
 from kanpde.studies.document import Curve, Page, Plot, Section, Table, printable
-from kanpde.studies.style import POLICY, SCRIPT, STYLE
+from kanpde.studies.style import SCRIPT, STYLE
+from kanpde.webpage import POLICY
 
 __all__ = ["Curve", "Page", "Plot", "Section", "Table", "html", "markdown", "number", "write"]
 

@@ -1,34 +1,19 @@
-"""How a report looks: its style sheet, the script that sorts its tables, and what a browser may load for it."""
+"""How a report looks: its style sheet, and the script that sorts its tables."""
 
 from __future__ import annotations
 
-# Nothing but what stands in the file itself.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+from kanpde import webpage
 
-# One column on a phone, as many as fit elsewhere. Figures keep a white card, in the dark and on paper too.
-STYLE = """
-:root { color-scheme: light dark; --ground: #fbfbfa; --card: #fff; --ink: #1c1e21; --soft: #5b6068; --line: #d9dbde;
-  --head: #eef0f2; --link: #0b5cad; }
-@media (prefers-color-scheme: dark) {
-  :root { --ground: #14161a; --card: #1c1f24; --ink: #e6e7e9; --soft: #a4a9b1; --line: #363b43; --head: #262a31;
-    --link: #7db8f5; }
-}
-* { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; scroll-behavior: smooth; }
-@media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
-body { margin: 0 auto; padding: 1rem .75rem 3rem; max-width: 68rem; overflow-wrap: break-word;
-  background: var(--ground); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif; }
+# One column on a phone, as many as fit elsewhere.
+STYLE = (
+    webpage.STYLE
+    + """
 header > p, section > p { max-width: 44rem; }
-h1, h2, h3 { line-height: 1.25; text-wrap: balance; }
 h1 { font-size: 1.75rem; margin: .5rem 0 1rem; }
 h2 { font-size: 1.3rem; margin: 2.5rem 0 .75rem; scroll-margin-top: .75rem; }
 h3 { font-size: 1rem; margin: .1rem .1rem .5rem; }
 h3 span { color: var(--soft); font-weight: 500; }
-p { margin: .6rem 0; }
-a { color: var(--link); }
 a:focus-visible, button:focus-visible, .scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
-code { font: .88em ui-monospace, Menlo, Consolas, monospace; background: var(--head); border-radius: 3px;
-  padding: .1em .3em; overflow-wrap: anywhere; }
 nav { border: 1px solid var(--line); border-radius: 8px; background: var(--card); padding: .75rem 1rem;
   margin: 1.5rem 0; }
 nav h2 { font-size: 1rem; margin: 0 0 .4rem; }
@@ -42,8 +27,6 @@ nav a:hover { text-decoration: underline; }
 figure { margin: 0; min-width: 0; scroll-margin-top: .75rem; border: 1px solid var(--line); border-radius: 8px;
   background: var(--card); padding: .5rem; }
 figure.wide { grid-column: 1 / -1; }
-.card { background: #fff; border-radius: 5px; }
-.card svg { display: block; width: 100%; height: auto; }
 figcaption { font-size: .9rem; }
 figcaption p { margin: .5rem 0 0; }
 .origin { color: var(--soft); font-size: .75rem; line-height: 1.45; overflow-wrap: anywhere; }
@@ -65,10 +48,6 @@ th button::after { content: " \\2195"; color: var(--soft); font-weight: 400; }
 [aria-sort=ascending] button::after { content: " \\2191"; color: var(--link); }
 [aria-sort=descending] button::after { content: " \\2193"; color: var(--link); }
 footer { border-top: 1px solid var(--line); margin-top: 3rem; }
-dl { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: .3rem 1rem; margin: 0;
-  font-size: .875rem; }
-dt { color: var(--soft); min-width: 0; overflow-wrap: anywhere; }
-dd { margin: 0; overflow-wrap: anywhere; }
 @media (min-width: 60rem) {
   body { padding: 1.5rem 2rem 4rem; }
   h1 { font-size: 2.1rem; }
@@ -87,6 +66,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
   th button::after { content: ""; }
 }
 """
+)
 
 # A click on a head sorts by its column, a second one the other way round; cells without a value stay at the end.
 SCRIPT = """
