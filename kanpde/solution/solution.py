@@ -30,8 +30,8 @@ from kanpde.problem import Problem
 from kanpde.record import Record
 from kanpde.references import GridFunction
 from kanpde.references.correction import Correction
-from kanpde.solution.curves import network_tables
 from kanpde.solution.composing import composed
+from kanpde.solution.curves import network_tables
 from kanpde.solution.units import ScaledField
 from kanpde.solution.windows import WindowedField
 from kanpde.tables import PlotTables, tabulate
