@@ -264,13 +264,17 @@ def test_report_finds_exponent_plateau_and_threshold(case) -> None:
     rows += [spline("threshold", s, sizes, [1e-1, 1e-2, 1e-4, 1e-2, 1.0]) for s in range(3)]
     page = scaling_page([(case, Scaling(axes=("intervals", "threshold")))], rows, ABOUT)
     text = " ".join(page.summary)
-    assert "exponent -4.00 (-4.00 to -4.00) (theory −4), then a plateau at 9.5e-07" in text
+    assert "exponent in the intervals -4.00 (-4.00 to -4.00), in theory −4; exponent in the parameters -4.00" in text
+    assert "then a plateau at 9.5e-07" in text
     assert "on 100 points the error is least, 1.0e-04, at 32 parameters, 3.1 points a parameter" in text
     (line,) = table(page, "Intervals of the grid: Exponents against parameters")
-    assert line["L2"] == "-4.00 (-4.00 to -4.00)"
+    assert line["L2"] == line["intervals, L2"] == "-4.00 (-4.00 to -4.00)"
+    assert line["theory in intervals, L2"] == "−4"
     plots = [item for section in page.sections for item in section.items if hasattr(item, "curves")]
     theory = {c.label for p in plots for c in p.curves if c.style == "theory"}
-    assert theory == {"−4", "−3", "−2"}
+    assert theory == {"−4", "−3", "−2"}  # values, slopes, second derivatives
+    (dashed,) = [c for c in plots[0].curves if c.style == "theory"]
+    assert dashed.y[1] / dashed.y[0] == pytest.approx((dashed.x[1] / dashed.x[0]) ** -4)
     assert any(p.marks for p in plots)
 
 

@@ -83,11 +83,11 @@ def _resident(entry: str) -> int | None:
 
 
 def latency(call: Callable[[], object], device: torch.device | None = None) -> float:
-    """Median seconds of a call after one that does not count; long ones are called twice."""
+    """Median seconds of a call, after one that does not count unless it is long."""
     first, seconds = _seconds(call, device), list[float]()
-    while not seconds or (sum(seconds) + first < LEAST_SECONDS and len(seconds) < MOST_CALLS):
+    while first + sum(seconds) < LEAST_SECONDS and len(seconds) < MOST_CALLS:
         seconds.append(_seconds(call, device))
-    return statistics.median(seconds)
+    return statistics.median(seconds or [first])
 
 
 def _seconds(call: Callable[[], object], device: torch.device | None) -> float:

@@ -94,14 +94,18 @@ def _curve_name(row: Row) -> str:
 
 
 def verdict(case: Case, rows: Sequence[Row]) -> list[str]:
-    """One sentence a curve along the intervals: its exponent beside theory, and where it ends."""
+    """One sentence a curve along the intervals: its exponents beside theory, and where it ends."""
     lines = []
     levels = levels_of(row for row in rows if row["study"] == "intervals")
     for name, own in _curves(levels).items():
         found = _exponent(own, "parameters", "relative_l2")
         if found is not None:
+            inner = _by_intervals(own, "relative_l2")
+            told = (
+                "" if inner is None else f"exponent in the intervals {inner.text}, in theory −{own[0]['degree'] + 1}; "
+            )
             end = "" if found.plateau is None else f", then a plateau at {found.plateau:.1e}"
-            lines.append(f"{case.name}, {name}: exponent {found.text}{_theory(own, 1)}{end}.")
+            lines.append(f"{case.name}, {name}: {told}exponent in the parameters {found.text}{end}.")
     turning = levels_of(row for row in rows if row["study"] == "threshold")
     for name, own in _curves(turning).items():
         lines += [
@@ -112,10 +116,13 @@ def verdict(case: Case, rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _theory(levels: Levels, over: int) -> str:
-    first = levels[0]
-    refined = first["basis"] == "bspline" and len({level["resolution"] for level in levels}) > 1
-    return f" (theory −{first['degree'] + over})" if refined else ""
+def _refined(levels: Levels) -> bool:
+    """Whether these are splines on several grids, of which theory knows the exponent."""
+    return levels[0]["basis"] == "bspline" and len({level["resolution"] for level in levels}) > 1
+
+
+def _by_intervals(levels: Levels, key: str) -> Exponent | None:
+    return _exponent(levels, "resolution", key) if _refined(levels) else None
 
 
 def _curves(levels: Levels) -> dict[str, Levels]:
@@ -166,8 +173,9 @@ def _section(case: Case, axis: str, levels: Levels, rows: Sequence[Row], named: 
     x, label = ABSCISSAE[axis]
     plots = [_plot(axis, levels, x, label, key) for key in MEASURES if any(r.get(key) is not None for r in levels)]
     if axis == "intervals":
-        own = [row for row in rows if row["study"] == axis]
-        plots += [_residual_plot(levels), *(_time_plot(own, key) for key in MEASURES if _has(own, key))]
+        own, order = [row for row in rows if row["study"] == axis], max(o.order for o in case.problem.operators)
+        plots += [_residual_plot(levels, order)] if order else []
+        plots += [_time_plot(own, key) for key in MEASURES if _has(own, key)]
     title = prefix + TITLES[axis] if prefix else TITLES[axis].capitalize()
     return Section(title, (EXPLAINED[axis],), (*plots, _table(levels, x, label)))
 
@@ -180,8 +188,8 @@ TITLES = {
     "threshold": "interpolation threshold",
 }
 EXPLAINED = {
-    "intervals": "The grid of each KAN is extended from level to level in one run. The dashed lines have the slopes of "
-    "theory, through the first level. The MLPs have as many parameters and two hidden layers.",
+    "intervals": "The grid of each KAN is extended from level to level in one run. The dashed lines are what "
+    "theory allows, through the first level. The MLPs have as many parameters and two hidden layers.",
     "width": "One run a network, all on the same points.",
     "depth": "About the same number of parameters throughout, so deeper networks are narrower.",
     "points": "The same networks on fewer and more points.",
@@ -216,24 +224,25 @@ def _caption(axis: str) -> str:
 
 
 def _theory_line(levels: Levels, points: Sequence[tuple[float, Any]], over: int) -> list[Curve]:
-    """The slope is degree + over: 1 in L2, 0 in H1, −1 in the residual of a second-order equation."""
-    if levels[0]["basis"] != "bspline" or len(points) < 2:
+    """(intervals)^−(degree + over) through the first level: over is 1 in L2, 0 in H1, 1 − order in the residual."""
+    if not _refined(levels) or len(points) < 2:
         return []
     order = levels[0]["degree"] + over
-    (x0, first), (x1, _) = points[0], points[-1]
-    y0 = first[1]
-    lowest = min(values[0] for _, values in points) / 10
-    end = min(x1, x0 * (y0 / lowest) ** (1 / order)) if order > 0 and lowest > 0 else x1
-    return [Curve(f"−{order}", (x0, end), (y0, y0 * (end / x0) ** -order), style="theory", group="theory")]
+    grids = {float(level["parameters"]): level["resolution"] for level in levels}
+    (x0, first), lowest = points[0], min(values[0] for _, values in points) / 10
+    line = [(x, first[1] * (grids[x] / grids[x0]) ** -order) for x, _ in points]
+    kept = [pair for k, pair in enumerate(line) if k < 2 or pair[1] > lowest]
+    xs, ys = zip(*kept, strict=True)
+    return [Curve(f"−{order}", xs, ys, style="theory", group="theory")]
 
 
-def _residual_plot(levels: Levels) -> Plot:
+def _residual_plot(levels: Levels, order: int) -> Plot:
     curves = []
     for name, own in _curves(levels).items():
         points = _medians(own, "parameters", "residual")
         if points:
             curves.append(banded(name, points, name.split(",")[0]))
-            curves += _theory_line(own, points, -1)
+            curves += _theory_line(own, points, 1 - order)
     return Plot("residual against parameters", "parameters", "residual at unseen points", tuple(curves), _caption(""))
 
 
@@ -269,8 +278,11 @@ def _table(levels: Levels, x: str, label: str) -> Table:
         found = {key: _exponent(own, x, key) for key in ("relative_l2", "relative_h1", "residual")}
         best = min(errors, key=lambda pair: pair[1], default=(None, None))
         plateau = found["relative_l2"].plateau if found["relative_l2"] is not None else None
-        lines.append((name, _theory(own, 1).strip(" ()") or None, *(_text(f) for f in found.values()), plateau, *best))
-    columns = ("network", "theory in L2", "L2", "H1", "residual", "plateau in L2", f"best {label}", "least L2")
+        theory = f"−{own[0]['degree'] + 1}" if _refined(own) else None
+        grid = (theory, _text(_by_intervals(own, "relative_l2")))
+        lines.append((name, *grid, *(_text(f) for f in found.values()), plateau, *best))
+    exponents = ("theory in intervals, L2", "intervals, L2", "L2", "H1", "residual")
+    columns = ("network", *exponents, "plateau in L2", f"best {label}", "least L2")
     return Table(f"Exponents against {label}", columns, tuple(lines))
 
 

@@ -1,0 +1,137 @@
+"""Does a formula satisfy the equations and conditions? Proved by SymPy, or the size of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from kanpde.domain import Region
+from kanpde.domain.piece import BoxPiece
+from kanpde.operator import DifferentialOperator
+from kanpde.problem import CompiledCondition, Problem
+
+Expressions = Sequence[sp.Expr]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something that must vanish identically.
+
+    Attributes:
+        label: "equation 1", or that of a condition.
+        expression: of the coordinates; None where it cannot be written down.
+    """
+
+    label: str
+    expression: sp.Expr | None
+
+
+def inserted(operator: DifferentialOperator, fields: Expressions, normal: Sequence[float] | None = None) -> sp.Expr:
+    """F with the fields' derivatives in place of its jet."""
+    values: dict[sp.Basic, sp.Expr] = {
+        symbol: _differentiated(fields[variable.unknown], operator.coordinates, variable.derivative)
+        for symbol, variable in zip(operator.symbols, operator.jet, strict=True)
+    }
+    if normal is not None:
+        values |= {symbol: sp.nsimplify(n) for symbol, n in zip(operator.normal, normal, strict=False)}
+    return operator.expression.xreplace(values)
+
+
+def _differentiated(expression: sp.Expr, coordinates: Sequence[sp.Symbol], orders: Sequence[int]) -> sp.Expr:
+    for symbol, order in zip(coordinates, orders, strict=True):
+        expression = sp.diff(expression, symbol, order) if order else expression
+    return expression
+
+
+def claims(problem: Problem, fields: Expressions) -> list[Claim]:
+    """All that must vanish: the equations everywhere, the conditions on each flat piece of their regions."""
+    found = [Claim(f"equation {k}", inserted(o, fields)) for k, o in enumerate(problem.operators, 1)]
+    for condition in problem.conditions:
+        found += _of_condition(condition, fields)
+    return found
+
+
+def _of_condition(condition: CompiledCondition, fields: Expressions) -> Iterator[Claim]:
+    if condition.kind == "periodic" or condition.kind in ("integral", "observations") or condition.operator is None:
+        return iter([Claim(condition.label, _periodic(condition, fields))])
+    return (Claim(condition.label, _on_piece(condition, fields, piece)) for piece in condition.region.pieces())
+
+
+def _on_piece(condition: CompiledCondition, fields: Expressions, piece: object) -> sp.Expr | None:
+    if not isinstance(piece, BoxPiece) or condition.operator is None:
+        return None
+    whole = inserted(condition.operator, fields, piece.normal or None)
+    fixed = {
+        symbol: sp.nsimplify(low, rational=True)
+        for symbol, low, high in zip(piece.coordinates, piece.lower, piece.upper, strict=True)
+        if low == high
+    }
+    return whole.subs(fixed)
+
+
+def _periodic(condition: CompiledCondition, fields: Expressions) -> sp.Expr | None:
+    """The difference of the two sides; None where that is not all that the condition asks."""
+    if condition.kind != "periodic" or condition.axis is None:
+        return None
+    ends = _ends(condition.region, condition.axis)
+    if ends is None:
+        return None
+    symbol, low, high = ends
+    unknown = next(iter(condition.unknowns))
+    period = sp.nsimplify(high - low, rational=True)
+    return fields[unknown].subs(symbol, symbol + period) - fields[unknown]
+
+
+def _ends(region: Region, axis: int) -> tuple[sp.Symbol, float, float] | None:
+    pieces = [piece for piece in region.pieces() if isinstance(piece, BoxPiece)]
+    values = sorted({piece.lower[axis] for piece in pieces if piece.lower[axis] == piece.upper[axis]})
+    return (pieces[0].coordinates[axis], values[0], values[1]) if len(values) == 2 else None
+
+
+def vanishes(expression: sp.Expr) -> bool:
+    """Whether SymPy reduces an expression to zero, by rules that are exact; floating-point numbers prove nothing."""
+    if expression.has(sp.Float):
+        return False
+    for rule in (sp.expand, _trigonometric, sp.simplify, _exponential):
+        expression = rule(expression)
+        if expression == 0:
+            return True
+    return False
+
+
+def _trigonometric(expression: sp.Expr) -> sp.Expr:
+    return sp.expand(sp.trigsimp(sp.expand_trig(expression)))
+
+
+def _exponential(expression: sp.Expr) -> sp.Expr:
+    return sp.simplify(sp.expand(expression.rewrite(sp.exp)))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was proved.
+
+    Attributes:
+        proved: every equation and condition.
+        open: labels of those that were not.
+    """
+
+    proved: bool
+    open: tuple[str, ...]
+
+
+def proof(problem: Problem, fields: Mapping[int, sp.Expr] | Expressions) -> Proof:
+    """Substitutes a formula into all equations and conditions.
+
+    Args:
+        problem: what must hold.
+        fields: one expression a field, in their order.
+    """
+    expressions = [fields[k] for k in range(len(problem.fields))]
+    left = []
+    for claim in claims(problem, expressions):
+        if claim.expression is None or not vanishes(claim.expression):
+            left.append(claim.label)
+    return Proof(not left, tuple(dict.fromkeys(left)))
