@@ -188,3 +188,11 @@ def test_the_command_line_wants_a_solution(tmp_path: Path, capsys: pytest.Captur
     save_table(tmp_path / "t.h5", [{"a": 1}], {})
     assert main(["export", str(tmp_path / "t.h5")]) == 2
     assert "is a table, not a solution" in capsys.readouterr().err
+
+
+def test_the_ansatz_of_these_solutions_is_not_trivial() -> None:
+    """Else the comparisons above would see networks alone."""
+    trivial = {name for name in PROBLEMS if parts_of(name).frame is None}
+    assert trivial == {"soft", "ell"}
+    assert {name for name in PROBLEMS if parts_of(name).features is not None} == {"ring", "ell", "fronts"}
+    assert not parts_of("far").in_own_units
