@@ -108,6 +108,9 @@ def test_a_constant_that_is_not_one_in_floating_point_gets_nothing() -> None:
         network.coefficients[0].fill_(7.0)
     assert float(network(points(2, 99)).detach().std()) > 0
     np.testing.assert_array_equal(scores(network).edges[0], [[0.0, 0.0]])
+    with torch.no_grad():
+        network.coefficients[0][0, : network.layers[0].rows // 2] = torch.arange(12.0)
+    np.testing.assert_array_equal(scores(network).edges[0][:, 1], [0.0])
 
 
 def test_factors_have_the_score_of_their_product() -> None:

@@ -126,7 +126,8 @@ def _name_node(axes: Any, layout: Layout, node: Node, for_page: bool) -> None:
         height, side = (y - 0.07, "top") if node.row == 0 else (y + 0.08, "bottom")
         text = plain(node.name) if for_page else printed(node.name)
         axes.text(x, height, text, ha="center", va=side, fontsize=size, color="black", zorder=6)
-    if node.range is None or room < 0.55 or node.row == last:
+    least = 0.8 if for_page and node.row else 0.55
+    if node.range is None or room < least or node.row == last:
         return
     points = 6.5 if for_page else SMALL + 0.5
     low, high = numbers(node.range)
