@@ -31,7 +31,7 @@ from kanpde.studies.meters import Clock, PeakMemory, latency
 from kanpde.studies.nets import Net
 
 FIRST_MARK, SPACING = 0.05, 1.25  # seconds of training at which errors are measured: the first, and the ratio of two
-PATIENCE = (12, 1.5)  # a damped stage that a finer one follows ends when the loss fell by less in so many steps
+PATIENCE = (40, 1.2)  # a damped stage that a finer one follows ends when the loss fell by less in so many steps
 REOPENING = 10.0  # a stage begins with so many times the damping that the one before ended with
 LARGEST_MATRIX = 8000  # parameters up to which an optimiser may keep P × P numbers, half a gigabyte
 HALVED = 2000  # steps after which Adam's rate has halved
