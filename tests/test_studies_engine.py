@@ -220,3 +220,18 @@ def test_a_killed_study_goes_on_without_losing_or_repeating_a_run(tmp_path: Path
     assert [row["square"] for row in rows] == [k**2 for k in range(6)]
     assert [row["date"] for row in rows] == sorted(row["date"] for row in rows)
     assert sorted(marks.read_text(encoding="utf-8").split()) == ["0.0", "1.0", "2.0", "2.0", "3.0", "4.0", "5.0"]
+
+
+def test_an_interrupt_stays_one_whatever_dask_makes_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Starting:
+        def __enter__(self) -> None:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise AssertionError("Status.init")
+
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr("kanpde.studies.engine._cluster", lambda *_: Starting())
+    with pytest.raises(KeyboardInterrupt):
+        execute([Square(1.0)], {}, book(tmp_path), Workers(count=1))

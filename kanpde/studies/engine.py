@@ -220,22 +220,39 @@ def _outcome(future: Any) -> Mapping[str, Any]:
 
 @contextmanager
 def _client(workers: Workers, jobs: int) -> Iterator[Any]:
-    """A client of the cluster; what stands outside this block never sees Dask."""
+    """A client of the cluster; what stands outside this block never sees Dask, and Ctrl-C stays what it is."""
     dask, distributed = _dask()
     with dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.admin.tick.limit": "1h"}):
-        if workers.scheduler is not None:
-            with _found(distributed, workers.scheduler) as client:
+        try:
+            with _cluster(distributed, workers, jobs) as address, _found(distributed, address) as client:
                 yield client
-            return
-        count = min(workers.count or os.cpu_count() or 1, jobs)
-        environment = {name: "1" for name in THREADS}
-        options = {"processes": True, "threads_per_worker": 1, "dashboard_address": ":0", "env": environment}
-        quiet = {"silence_logs": logging.CRITICAL, "memory_limit": 0}
-        with (
-            distributed.LocalCluster(n_workers=count, **options, **quiet) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            yield client
+        except Exception as error:
+            if _interrupted(error):  # while processes start or end, Dask answers Ctrl-C with errors of its own
+                raise KeyboardInterrupt from None
+            raise
+
+
+@contextmanager
+def _cluster(distributed: Any, workers: Workers, jobs: int) -> Iterator[Any]:
+    """The scheduler: its address, or a local cluster for as long as the block lasts."""
+    if workers.scheduler is not None:
+        yield workers.scheduler
+        return
+    count = min(workers.count or os.cpu_count() or 1, jobs)
+    environment = {name: "1" for name in THREADS}
+    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": ":0", "env": environment}
+    quiet = {"silence_logs": logging.CRITICAL, "memory_limit": 0}
+    with distributed.LocalCluster(n_workers=count, **options, **quiet) as cluster:
+        yield cluster
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether an error was raised on the way out of Ctrl-C."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _dask() -> tuple[Any, Any]:
@@ -250,8 +267,8 @@ def _dask() -> tuple[Any, Any]:
         raise ProblemError("a study on several processes needs Dask: pip install 'kanpde[studies]'.") from error
 
 
-def _found(distributed: Any, address: str) -> Any:
-    """A client of an existing scheduler.
+def _found(distributed: Any, address: Any) -> Any:
+    """A client of a scheduler, given by its address or as a local cluster.
 
     Raises:
         ProblemError: it does not answer, or has no workers.
