@@ -18,7 +18,7 @@ The map, from the ground up; each line imports only from those above it.
     training                    the stages of a run
     record, store, hdf5         what a solve leaves, in plain values; one file for it
     tables, plots, export       figures; meshes for ParaView
-    diagrams                    networks as one sees them, for print and as a page
+    symbolic, diagrams          formulas and their proofs; networks as one sees them, for print and as a page
     solution, gallery           solve, load, modes, Solution; many problems and their table
     studies, cli                comparisons, scaling laws, ablations; the command line
 """

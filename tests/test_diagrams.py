@@ -179,6 +179,7 @@ def test_other_formats_are_refused(tmp_path: Path) -> None:
 def data_of(page: str) -> list[dict]:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert found
+    assert "<" not in found[1], "a parser could take it for a tag"
     return json.loads(found[1])["edges"]
 
 

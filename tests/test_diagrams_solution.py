@@ -93,9 +93,9 @@ def test_features_have_their_expressions_and_ranges() -> None:
     np.testing.assert_allclose((edge.x[0], edge.x[-1]), np.log(np.array([1, 9]) + 0.123456789), atol=2e-2)
 
 
-def test_a_feature_that_is_infinite_at_a_corner_is_left_out_there() -> None:
+def test_a_feature_that_is_infinite_on_a_side_is_left_out_there() -> None:
     network = stirred(KAN([2, 1], degree=5, intervals=3, squash=None))
-    found = network_tables(field(network, (x, sp.log(x**2 + (y + 1) ** 2))), PROBLEM)
+    found = network_tables(field(network, (x, sp.log(y + 1))), PROBLEM)
     assert all(np.isfinite([e.x, e.y, e.slope, e.bend]).all() for e in found.edges)
 
 
