@@ -68,7 +68,7 @@ def test_candidate_is_fitted_to_its_own_curve(name: str) -> None:
     ],
 )
 def test_the_right_candidate_is_the_simplest_of_the_good_ones(name: str, function: object) -> None:
-    fits = ranked(X, function(X))  # type: ignore[operator]
+    fits = ranked(X, function(X), most=10)  # type: ignore[operator]
     good = [fit for fit in pareto(fits) if fit.error < 1e-6]
     assert good[0].candidate.name == name
 
@@ -78,7 +78,7 @@ def fitted_bessel(x: np.ndarray) -> np.ndarray:
 
 
 def test_pareto_front_falls() -> None:
-    front = pareto(ranked(X, np.tanh(3 * X + 0.5)))
+    front = pareto(ranked(X, np.tanh(3 * X + 0.5), most=10))
     assert [f.complexity for f in front] == sorted({f.complexity for f in front})
     assert [f.error for f in front] == sorted((f.error for f in front), reverse=True)
     assert front[-1].candidate.name == "tanh"
@@ -119,6 +119,13 @@ def test_texts_for_diagrams() -> None:
     assert text == "1.0*sin(2.0*x)"
     assert error < 1e-9
     assert len(candidates_for(X, np.sin(2 * X), count=2)) <= 2
+
+
+def test_only_the_most_promising_are_fitted() -> None:
+    some = ranked(X, np.tanh(3 * X + 0.5), most=6)
+    assert len(some) == 6
+    assert some[0].candidate.name == "tanh"
+    assert ranked(X, np.ones_like(X)) == []
 
 
 def test_fit_as_an_expression() -> None:

@@ -34,6 +34,7 @@ from kanpde.references.library import load_reference
 from kanpde.references.reference import fits_grid
 from kanpde.references.suited import Reference, facts, method
 from kanpde.solution import Solution, solve
+from kanpde.symbolic import candidates_for
 from kanpde.tables import PlotTables, tabulate
 
 DIAGRAM = "diagram"  # the part of a figure that can be an HTML file, too
@@ -253,7 +254,7 @@ def _plot(source: Path, part: str | None, form: str, out: Path) -> Path | None:
         return plot_record(stored.record, stored.tables, target.figure(form))
     path = out / f"{target.figure().stem}-{part}.{form}"
     if part == DIAGRAM:
-        return write_diagram(diagram_of(stored.record.problem_name, stored.tables), path)
+        return write_diagram(diagram_of(stored.record.problem_name, stored.tables), path, candidates_for)
     return plot_part(part, stored.record, stored.tables, path)
 
 

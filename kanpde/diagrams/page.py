@@ -21,6 +21,7 @@ from kanpde.plots import svg
 Candidates = Callable[[np.ndarray, np.ndarray], Sequence[tuple[str, float]]]
 
 SAMPLES = 101  # points of a curve in the page, about
+FITTED = 8  # edges that formulas are fitted to, the most important ones: a second each
 DIGITS = 6
 TOUCH = 26  # pixels of a box that a finger can hit, at least
 CURVES = (("value", "φ"), ("slope", "φ′"), ("bend", "φ″"))
@@ -107,7 +108,8 @@ def _drawing(layout: Layout) -> str:
 
 def _data(diagram: Diagram, candidates: Candidates | None) -> str:
     """The edges as JSON that can stand in a page: no tag ends or begins in it."""
-    edges = [_edge(link, candidates) for link in diagram.links]
+    best = sorted(range(len(diagram.links)), key=lambda k: -diagram.links[k].importance)[:FITTED]
+    edges = [_edge(link, candidates if k in best else None) for k, link in enumerate(diagram.links)]
     text = json.dumps({"edges": edges}, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -15,10 +15,13 @@ from scipy.optimize import least_squares
 
 from kanpde.symbolic.library import LIBRARY, Candidate
 
+Start = tuple[float, float, float]
+
 SAMPLES = 101  # of a curve that are searched on
-SCALES = 24  # a on the grid
-SHIFTS = 17  # b
+SCALES = 32  # a on the grid
+SHIFTS = 41  # b
 MOST_TURNS = 160  # eighths of a wave on the data
+PROMISING = 10  # candidates that are fitted for a diagram
 HOPELESS = 0.5  # of the spread that the best start of the grid may leave
 STARTS = 3  # of the local search
 FLAT = 1e-14  # a curve that varies less, relative to its size, is a constant
@@ -68,13 +71,29 @@ def fitted(candidate: Candidate, x: np.ndarray, y: np.ndarray, weights: np.ndarr
         y: its ordinates, (n,).
         weights: of the points, (n,), all alike by default.
     """
-    w = np.ones_like(x) if weights is None else np.asarray(weights, dtype=float)
-    w = w / w.sum()
-    spread = float(np.sqrt(w @ np.square(y - w @ y)))
-    if spread <= FLAT * float(np.abs(y).max()):
+    w = _shares(x, weights)
+    if _flat(y, w):
         return None
-    starts = _starts(candidate, x, y, w)
-    found = [fit for start in starts if (fit := _refined(candidate, start, x, y, w, spread)) is not None]
+    return _best(candidate, _starts(candidate, x, y, w), x, y, w)
+
+
+def _shares(x: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    w = np.ones_like(x) if weights is None else np.asarray(weights, dtype=float)
+    return w / w.sum()
+
+
+def _spread(y: np.ndarray, w: np.ndarray) -> float:
+    return float(np.sqrt(w @ np.square(y - w @ y)))
+
+
+def _flat(y: np.ndarray, w: np.ndarray) -> bool:
+    return _spread(y, w) <= FLAT * float(np.abs(y).max())
+
+
+def _best(candidate: Candidate, starts: Sequence[Start], x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Fit | None:
+    """The best of local searches from some starts."""
+    spread = _spread(y, w)
+    found = [fit for start in starts if (fit := _refined(candidate, start[1:], x, y, w, spread)) is not None]
     return min(found, key=lambda fit: fit.error, default=None)
 
 
@@ -83,17 +102,17 @@ def _thinned(*arrays: np.ndarray) -> list[np.ndarray]:
     return [a[::step] for a in arrays]
 
 
-def _starts(candidate: Candidate, x: np.ndarray, y: np.ndarray, w: np.ndarray) -> list[tuple[float, float]]:
-    """The best (a, b) of a grid."""
+def _starts(candidate: Candidate, x: np.ndarray, y: np.ndarray, w: np.ndarray) -> list[Start]:
+    """The best of a grid: mean squared error, a, b."""
     x, y, w = _thinned(x, y, w)
     a, b = _grid(candidate, x)
     errors = _projected(candidate, a, b, x, y, w / w.sum())
     spread = float(w @ np.square(y - w @ y / w.sum())) / w.sum()
     order = np.argsort(errors)[: int((errors < HOPELESS**2 * spread).sum())]
-    chosen: list[tuple[float, float]] = []
+    chosen: list[Start] = []
     for k in order:
-        if all(abs(a[k] - p) > 0.05 * abs(p) or abs(b[k] - q) > 0.2 for p, q in chosen):
-            chosen.append((float(a[k]), float(b[k])))
+        if all(abs(a[k] - p) > 0.05 * abs(p) or abs(b[k] - q) > 0.2 for _, p, q in chosen):
+            chosen.append((float(errors[k]), float(a[k]), float(b[k])))
         if len(chosen) == STARTS:
             break
     return chosen
@@ -192,10 +211,27 @@ def _searched(residual: Callable[[np.ndarray], np.ndarray], theta: np.ndarray) -
 
 
 def ranked(
-    x: np.ndarray, y: np.ndarray, candidates: Sequence[Candidate] = LIBRARY, weights: np.ndarray | None = None
+    x: np.ndarray,
+    y: np.ndarray,
+    candidates: Sequence[Candidate] = LIBRARY,
+    weights: np.ndarray | None = None,
+    most: int | None = None,
 ) -> list[Fit]:
-    """Fits of all candidates, best first."""
-    found = [fit for c in candidates if (fit := fitted(c, x, y, weights)) is not None]
+    """Fits of candidates, best first.
+
+    Args:
+        x: the curve's abscissae, (n,).
+        y: its ordinates, (n,).
+        candidates: functions to try.
+        weights: of the points, (n,), all alike by default.
+        most: only so many, the best on the grid of starts, are fitted; all by default.
+    """
+    w = _shares(x, weights)
+    if _flat(y, w):
+        return []
+    begun = [(starts, c) for c in candidates if (starts := _starts(c, x, y, w))]
+    begun.sort(key=lambda pair: pair[0][0][0])
+    found = [fit for starts, c in begun[:most] if (fit := _best(c, starts, x, y, w)) is not None]
     return sorted(found, key=lambda fit: fit.error)
 
 
@@ -217,4 +253,4 @@ def candidates_for(x: np.ndarray, y: np.ndarray, count: int = 3) -> list[tuple[s
         count: how many.
     """
     symbol = sp.Symbol("x", real=True)
-    return [(str(fit.expression(symbol, 4)), fit.error) for fit in ranked(x, y)[:count]]
+    return [(str(fit.expression(symbol, 4)), fit.error) for fit in ranked(x, y, most=PROMISING)[:count]]
