@@ -555,3 +555,13 @@ def test_svg_keeps_its_texts_and_leaves_no_state_behind() -> None:
     assert texts(picture) == ['a "id="x" $b_1$ < 数']
     assert dict(matplotlib.rcParams) == before
     assert all(name.startswith("one-") for name in Elements(picture).values("id"))
+
+
+def test_figures_that_nothing_links_any_more_are_removed(tmp_path: Path) -> None:
+    curve = Curve("u", (1.0, 2.0), (1.0, 2.0))
+    about = {"command": "c"}
+    for titles in (("one", "two"), ("three",)):
+        plots = tuple(Plot(title, "x", "y", (curve,)) for title in titles)
+        write(Page("study", (), (Section("part", (), plots),), about), tmp_path / "study")
+        (tmp_path / "study" / "mine.svg").touch()
+    assert sorted(p.name for p in (tmp_path / "study").iterdir()) == ["fig01-three.svg", "mine.svg"]

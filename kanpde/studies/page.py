@@ -83,6 +83,8 @@ def markdown(page: Page, figures: str) -> tuple[str, dict[str, str]]:
 def write(page: Page, path: Path) -> list[Path]:
     """Writes a page in both forms, each file whole or not at all; the texts come after the figures they link.
 
+    Figures of an earlier page of the name, which nothing links any more, are removed.
+
     Args:
         page: what to write.
         path: without a suffix: path.html, path.md and the directory path for the figures of the latter.
@@ -99,6 +101,9 @@ def write(page: Page, path: Path) -> list[Path]:
     for file, content in contents.items():
         with replacing(file) as part:
             part.write_text(content, encoding="utf-8")
+    for old in path.glob("fig[0-9][0-9]-*.svg"):
+        if old.name not in figures:
+            old.unlink()
     return list(contents)
 
 
