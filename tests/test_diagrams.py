@@ -219,3 +219,11 @@ def test_hostile_names_stay_text() -> None:
     assert "\x00" not in page
     assert page.count("</script>") == 2
     assert data_of(page)[0]["candidates"] == [["</script><b>&\ufffd", 0.5]]
+
+
+def test_formulas_are_looked_up_for_the_most_important_edges_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kanpde.diagrams.page.FITTED", 3)
+    shown = diagram_of("poisson", tables([2, 3, 1]))
+    found = data_of(html(shown, lambda _x, _y: [("f", 0.1)]))
+    looked_up = [edge["importance"] for edge in found if edge["candidates"]]
+    assert sorted(looked_up) == sorted(edge["importance"] for edge in found)[-3:]

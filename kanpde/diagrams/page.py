@@ -21,7 +21,7 @@ from kanpde.plots import svg
 Candidates = Callable[[np.ndarray, np.ndarray], Sequence[tuple[str, float]]]
 
 SAMPLES = 101  # points of a curve in the page, about
-FITTED = 8  # edges that formulas are fitted to, the most important ones: a second each
+FITTED = 15  # edges that formulas are looked up for, the most important ones: a second each; all of a [2, 5, 1]
 DIGITS = 6
 TOUCH = 26  # pixels of a box that a finger can hit, at least
 CURVES = (("value", "φ"), ("slope", "φ′"), ("bend", "φ″"))
