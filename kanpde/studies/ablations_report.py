@@ -7,9 +7,9 @@ from typing import Any
 
 from kanpde.studies.book import Row
 from kanpde.studies.cases import Case
-from kanpde.studies.comparison_report import banded
 from kanpde.studies.continual import continual_section
 from kanpde.studies.page import Curve, Page, Plot, Section, Table
+from kanpde.studies.reporting import banded, step_milliseconds, texts
 from kanpde.studies.study import grouped, median, ranged, spread
 
 FACTOR_TITLES = {
@@ -48,7 +48,7 @@ def ablation_page(
     if learnt:
         sections.append(continual_section(learnt))
     title = f"Ablation: {', '.join(case.name for case in cases)}"
-    return Page(title, tuple(summary), tuple(sections), {key: str(value) for key, value in about.items()})
+    return Page(title, tuple(summary), tuple(sections), texts(about))
 
 
 def _groups(rows: Sequence[Row]) -> list[list[Row]]:
@@ -87,18 +87,13 @@ def _case_section(case: Case, rows: Sequence[Row]) -> Section:
                 median(own, "relative_h1"),
                 None if error is None or not base else error / base,
                 median(own, "seconds_trained"),
-                _milliseconds(own),
+                step_milliseconds(own),
                 "" if error is not None else own[0]["status"],
             )
         )
     columns = ("variant", "factor", "parameters", "relative L2 (quartiles)", "relative H1", "over the base")
     table = Table(f"Variants on {case.name}", (*columns, "seconds", "ms a step", "refused"), tuple(lines))
     return Section(case.name, (), (*_bars(case, rows), *_degree_plot(case, rows), table))
-
-
-def _milliseconds(rows: Sequence[Row]) -> float | None:
-    seconds, steps = median(rows, "seconds_trained"), median(rows, "steps")
-    return 1e3 * seconds / steps if seconds is not None and steps else None
 
 
 def _bars(case: Case, rows: Sequence[Row]) -> list[Plot]:

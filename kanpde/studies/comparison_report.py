@@ -8,6 +8,7 @@ from typing import Any
 from kanpde.studies.book import Row
 from kanpde.studies.cases import Case
 from kanpde.studies.page import Curve, Page, Plot, Section, Table
+from kanpde.studies.reporting import banded, step_milliseconds, texts, time_curve
 from kanpde.studies.statistics import at_time, first_below, quartiles
 from kanpde.studies.study import NETWORK_NAMES, OPTIMIZER_NAMES, grouped, median, ranged, spread
 
@@ -36,11 +37,7 @@ def comparison_page(
         *[line for case in cases for line in verdict(case, _of(rows, case))],
     ]
     sections = [part for case in cases for part in sections_of(case, _of(tuned, case), _of(rows, case), len(cases) > 1)]
-    return Page(f"Comparison: {', '.join(c.name for c in cases)}", tuple(summary), tuple(sections), _texts(about))
-
-
-def _texts(about: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in about.items()}
+    return Page(f"Comparison: {', '.join(c.name for c in cases)}", tuple(summary), tuple(sections), texts(about))
 
 
 def _of(rows: Sequence[Row], case: Case) -> list[Row]:
@@ -148,13 +145,6 @@ def _size_curve(name: str, rows: Sequence[Row], key: str) -> Curve:
     return banded(name, found, name.split(",")[0])
 
 
-def banded(name: str, points: Sequence[tuple[float, tuple[float, float, float]]], group: str) -> Curve:
-    """A curve of medians with its quartiles as a band."""
-    xs = tuple(x for x, _ in points)
-    low, middle, high = (tuple(values[k] for _, values in points) for k in range(3))
-    return Curve(name, xs, middle, low, high, group=group)
-
-
 def _conventional_curves(rows: Sequence[Row], key: str, abscissa: str) -> list[Curve]:
     if key != "relative_l2":
         return []
@@ -207,25 +197,13 @@ def best_size(rows: Sequence[Row], key: str = "relative_l2") -> list[Row]:
 
 
 def _by_time(rows: Sequence[Row], key: str) -> Plot:
-    curves = [_time_curve(name, best_size(own), key) for name, own in _methods(rows).items()]
+    curves = [time_curve(name, best_size(own), key) for name, own in _methods(rows).items()]
     extra = [*_conventional_curves(rows, key, "seconds_trained"), *_driver_curve(rows, key, "seconds_trained")]
     caption = (
         "Medians of what each seed had reached; the default and conventional solvers, all of whose time counts, are "
         "one point a run."
     )
     return Plot(f"{MEASURES[key]} against time", "seconds of training", MEASURES[key], (*curves, *extra), caption)
-
-
-def _time_curve(name: str, rows: Sequence[Row], key: str) -> Curve:
-    ticks = sorted({round(s, 2) for row in rows for s in row["trace"]["seconds"] if s > 0})
-    latest = max((row["trace"]["seconds"][-1] for row in rows), default=0.0)
-    found = []
-    for seconds in (t for t in ticks if t <= latest):
-        values = quartiles(at_time(row["trace"], seconds, key) for row in rows)
-        if values is not None and values.count == len(rows):
-            found.append((seconds, (values.low, values.median, values.high)))
-    label = f"{name} ({rows[0]['parameters']})"
-    return banded(label, found, name.split(",")[0])
 
 
 def _time_table(rows: Sequence[Row]) -> Table:
@@ -281,13 +259,13 @@ def _accuracy_table(rows: Sequence[Row]) -> Table:
 def _cost_table(rows: Sequence[Row]) -> Table:
     lines = []
     for own in grouped(trials(rows), "family", "optimizer", "note").values():
-        first, seconds, steps = own[0], median(own, "seconds_trained"), median(own, "steps")
+        first = own[0]
         lines.append(
             (
                 NETWORK_NAMES[first["family"]],
                 OPTIMIZER_NAMES[first["optimizer"]],
                 first["parameters"],
-                None if not steps or seconds is None else 1e3 * seconds / steps,
+                step_milliseconds(own),
                 median(own, "memory_mb"),
                 *(_milliseconds(own, key) for key in ("latency_1", "latency_1k", "latency_1m")),
             )

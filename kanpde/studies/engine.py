@@ -221,7 +221,7 @@ def _outcome(future: Any) -> Mapping[str, Any]:
 @contextmanager
 def _client(workers: Workers, jobs: int) -> Iterator[Any]:
     """A client of the cluster; what stands outside this block never sees Dask, and Ctrl-C stays what it is."""
-    dask, distributed = _dask()
+    dask, distributed = importlib.import_module("dask"), importlib.import_module("distributed")
     with dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.admin.tick.limit": "1h"}):
         try:
             with _cluster(distributed, workers, jobs) as address, _found(distributed, address) as client:
@@ -253,18 +253,6 @@ def _interrupted(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _dask() -> tuple[Any, Any]:
-    """Dask and its scheduler, loaded by the first study.
-
-    Raises:
-        ProblemError: they are not installed.
-    """
-    try:
-        return importlib.import_module("dask"), importlib.import_module("distributed")
-    except ImportError as error:
-        raise ProblemError("a study on several processes needs Dask: pip install 'kanpde[studies]'.") from error
 
 
 def _found(distributed: Any, address: Any) -> Any:

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from kanpde.studies.book import Row
 from kanpde.studies.cases import Case
-from kanpde.studies.comparison_report import banded
 from kanpde.studies.page import Curve, Page, Plot, Section, Table
-from kanpde.studies.statistics import Exponent, Threshold, at_time, exponent, quartiles, threshold
+from kanpde.studies.reporting import banded, texts, time_curve
+from kanpde.studies.statistics import Exponent, Threshold, exponent, quartiles, threshold
 from kanpde.studies.study import OPTIMIZER_NAMES
 
 MEASURES = {"relative_l2": "relative L2 error", "relative_h1": "relative H1 error"}
@@ -70,7 +70,7 @@ def scaling_page(plans: Sequence[tuple[Case, Asked]], rows: Sequence[Row], about
         f"Scaling: {', '.join(case.name for case, _ in plans)}",
         tuple(summary),
         tuple(sections),
-        {key: str(value) for key, value in about.items()},
+        texts(about),
     )
 
 
@@ -256,19 +256,9 @@ def _time_plot(rows: Sequence[Row], key: str) -> Plot:
     for name, own in groups.items():
         largest = max(row["parameters"] for row in own)
         kept = [row for row in own if row["parameters"] == largest]
-        curves.append(_time_curve(f"{name} ({largest})", kept, key))
+        curves.append(time_curve(name, kept, key))
     caption = "Medians over the seeds; in parentheses the parameters at the end."
     return Plot(f"{MEASURES[key]} against time", "seconds of training", MEASURES[key], tuple(curves), caption)
-
-
-def _time_curve(name: str, rows: Sequence[Row], key: str) -> Curve:
-    ticks = sorted({round(s, 2) for row in rows for s in row["trace"]["seconds"] if s > 0})
-    found = []
-    for seconds in ticks:
-        values = quartiles(at_time(row["trace"], seconds, key) for row in rows)
-        if values is not None and values.count == len(rows):
-            found.append((seconds, (values.low, values.median, values.high)))
-    return banded(name, found, name.split(",")[0])
 
 
 def _table(levels: Levels, x: str, label: str) -> Table:
