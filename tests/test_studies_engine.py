@@ -111,11 +111,13 @@ def test_listener_hears_how_far_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_processes_give_the_same_rows_and_survive_a_death(tmp_path: Path) -> None:
-    jobs = [Square(1.0), Square(2.0, wish="die"), Square(3.0, wish="error"), Square(4.0)]
+    marks = tmp_path / "marks"
+    jobs = [Square(1.0), Square(2.0, str(marks), "die"), Square(3.0, wish="error"), Square(4.0)]
     rows = execute(jobs, {}, book(tmp_path), Workers(count=2))
     assert [row.get("square") for row in rows] == [1.0, None, None, 16.0]
     assert rows[1]["status"] == "failed: its worker died, perhaps for want of memory"
     assert rows[2]["status"] == "failed: ZeroDivisionError: no square"
+    assert marks.read_text(encoding="utf-8").split() == ["2.0"]  # what kills one worker does not get a second one
 
 
 @pytest.mark.slow

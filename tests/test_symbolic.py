@@ -84,13 +84,14 @@ def test_pareto_front_falls() -> None:
     assert front[-1].candidate.name == "tanh"
 
 
-def test_ends_that_bend_do_not_mislead() -> None:
-    """A spline is free where there are no data: a twentieth of the curve at each end is off."""
-    y = np.sin(3 * X)
-    bent = y + 0.5 * np.clip(np.abs(X) - 0.95, 0, None) * 20
+@pytest.mark.parametrize("size", [0.5, 2.0])
+def test_ends_that_bend_do_not_mislead(size: float) -> None:
+    """A spline is free where there are no data: a twentieth of the curve at each end is off by up to its own size."""
+    bent = np.sin(3 * X) + size * np.clip(np.abs(X) - 0.95, 0, None) * 20
     fit = fitted(NAMES["sin"], X, bent)
     assert fit is not None
-    assert fit.a == pytest.approx(3, rel=1e-3)
+    assert fit.a == pytest.approx(3, rel=1e-6)
+    assert fit.error > 0.05  # the error is that of the whole curve
     weighed = fitted(NAMES["sin"], X, bent, weights=(np.abs(X) < 0.95).astype(float))
     assert weighed is not None
     assert weighed.a == pytest.approx(3, rel=1e-9)
@@ -208,7 +209,9 @@ def test_floating_point_proves_nothing() -> None:
     problem = cases.load("poisson")
     (exact,) = problem.exact_fields
     assert not proof(problem, [exact.xreplace({sp.pi: sp.Float(sp.pi, 15)})]).proved
-    assert not vanishes(sp.Float(0.0) + sp.Symbol("x") * 0.0 + sp.Float(1e-300))
+    x = sp.Symbol("x", real=True)
+    assert vanishes((x + 1) ** 2 - x**2 - 2 * x - 1)
+    assert not vanishes((x + 1.0) ** 2 - x**2 - 2 * x - 1)
 
 
 def test_what_cannot_be_written_down_stays_open() -> None:

@@ -26,7 +26,10 @@ HOPELESS = 0.5  # of the spread that the best start of the grid may leave
 STARTS = 3  # of the local search
 FLAT = 1e-14  # a curve that varies less, relative to its size, is a constant
 TRIVIAL = 1e-10  # a number below it, relative to those beside it, is rounding
-BENT = 3.0  # residuals beyond so many times the median count linearly (soft l1)
+BENT = 3.0  # times the median residual: what is farther off counts less than half
+ROUNDS = 8  # of reweighting
+EXACT = 1e-6  # error below which there is nothing to be robust against
+MUCH_BETTER = 0.1  # by this factor the median residual must fall for the robust fit to count
 
 
 @dataclass(frozen=True)
@@ -162,9 +165,55 @@ def _line(values: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[float, floa
     return c, target - c * mean
 
 
+Numbers = tuple[float, float, float, float]
+
+
 def _refined(
     candidate: Candidate, start: tuple[float, float], x: np.ndarray, y: np.ndarray, w: np.ndarray, spread: float
 ) -> Fit | None:
+    """The local search plainly, and again with what bends away counted less where that is far better in the middle."""
+    plain = _local(candidate, start, x, y, w, spread)
+    if plain is None:
+        return None
+    best, gap = plain, np.abs(_gap(candidate, plain, x, y))
+    if float(np.sqrt(w @ np.square(gap))) > EXACT * spread:
+        robust = _reweighted(candidate, plain, x, y, w, spread)
+        if np.median(np.abs(_gap(candidate, robust, x, y))) < MUCH_BETTER * np.median(gap):
+            best = robust
+    a, b, c, d = best
+    error = float(np.sqrt(w @ np.square(_gap(candidate, best, x, y)))) / spread
+    reach, size = abs(a) * float(np.abs(x).max()), float(np.abs(y).max())
+    return Fit(candidate, a, _nought(b, reach), c, _nought(d, size), error)
+
+
+def _gap(candidate: Candidate, numbers: Numbers, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    a, b, c, d = numbers
+    return c * candidate(a * x + b) + d - y
+
+
+def _nought(value: float, size: float) -> float:
+    return 0.0 if abs(value) < TRIVIAL * size else value
+
+
+def _reweighted(
+    candidate: Candidate, begun: Numbers, x: np.ndarray, y: np.ndarray, w: np.ndarray, spread: float
+) -> Numbers:
+    """Iteratively reweighted least squares with Cauchy's weights 1/(1 + (r/s)²), s from the median residual."""
+    found = begun
+    for _ in range(ROUNDS):
+        gap = _gap(candidate, found, x, y)
+        scale = BENT * float(np.median(np.abs(gap)))
+        own = w / (1 + np.square(gap / scale)) if scale > 0 else w
+        following = _local(candidate, found[:2], x, y, own / own.sum(), spread)
+        if following is None:
+            break
+        found = following
+    return found
+
+
+def _local(
+    candidate: Candidate, start: tuple[float, float], x: np.ndarray, y: np.ndarray, w: np.ndarray, spread: float
+) -> Numbers | None:
     """Gauss-Newton on (a, b) with c and d projected out."""
     free = [k for k, moves in enumerate((candidate.scale, candidate.shift)) if moves]
     root = np.sqrt(w)
@@ -184,30 +233,17 @@ def _refined(
         return root * (c * values + d - y) / spread
 
     theta = np.array([start[k] for k in free])
-    if free:
-        theta = _searched(residual, theta)
-    a, b = numbers(theta)
+    a, b = numbers(_searched(residual, theta) if free else theta)
     values = candidate(a * x + b)
-    if not np.isfinite(values).all():
-        return None
-    c, d = _line(values, y, w)
-    error = float(np.sqrt(w @ np.square(c * values + d - y))) / spread
-    reach = abs(a) * float(np.abs(x).max())
-    b, d = (0.0 if abs(v) < TRIVIAL * size else v for v, size in ((b, reach), (d, float(np.abs(y).max()))))
-    return Fit(candidate, a, b, c, d, error)
+    return (a, b, *_line(values, y, w)) if np.isfinite(values).all() else None
 
 
 def _searched(residual: Callable[[np.ndarray], np.ndarray], theta: np.ndarray) -> np.ndarray:
-    """Plainly, and once more with what bends at the ends counted less, if that is better in the middle."""
     options = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "max_nfev": 60, "x_scale": np.maximum(np.abs(theta), 1e-3)}
     try:
-        plain = least_squares(residual, theta, **options)
-        scale = BENT * float(np.median(np.abs(plain.fun))) or 1.0
-        robust = least_squares(residual, plain.x, loss="soft_l1", f_scale=scale, **options)
+        return np.asarray(least_squares(residual, theta, **options).x)
     except (ValueError, np.linalg.LinAlgError):
         return theta
-    better = np.median(np.abs(robust.fun)) < 0.5 * np.median(np.abs(plain.fun))
-    return np.asarray(robust.x if better else plain.x)
 
 
 def ranked(
