@@ -16,6 +16,7 @@ from scipy.optimize import least_squares
 from kanpde.symbolic.library import LIBRARY, Candidate
 
 Start = tuple[float, float, float]
+Numbers = tuple[float, float, float, float]
 
 SAMPLES = 101  # of a curve that are searched on
 SCALES = 32  # a on the grid
@@ -94,10 +95,26 @@ def _flat(y: np.ndarray, w: np.ndarray) -> bool:
 
 
 def _best(candidate: Candidate, starts: Sequence[Start], x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Fit | None:
-    """The best of local searches from some starts."""
+    """The best local search from some starts, and again robustly where that is far better in the middle."""
     spread = _spread(y, w)
-    found = [fit for start in starts if (fit := _refined(candidate, start[1:], x, y, w, spread)) is not None]
-    return min(found, key=lambda fit: fit.error, default=None)
+    found = [near for start in starts if (near := _local(candidate, start[1:], x, y, w, spread)) is not None]
+    sizes = [float(np.sqrt(w @ np.square(_gap(candidate, numbers, x, y)))) / spread for numbers in found]
+    if not found:
+        return None
+    error, best = min(zip(sizes, found, strict=True))
+    if error > EXACT:
+        robust = _reweighted(candidate, best, x, y, w, spread)
+        middle, before = (np.median(np.abs(_gap(candidate, numbers, x, y))) for numbers in (robust, best))
+        best = robust if middle < MUCH_BETTER * before else best
+    return _named(candidate, best, x, y, w, spread)
+
+
+def _named(candidate: Candidate, numbers: Numbers, x: np.ndarray, y: np.ndarray, w: np.ndarray, spread: float) -> Fit:
+    """The fit with its error, without what is rounding."""
+    error = float(np.sqrt(w @ np.square(_gap(candidate, numbers, x, y)))) / spread
+    a, b, c, d = numbers
+    reach, size = abs(a) * float(np.abs(x).max()), float(np.abs(y).max())
+    return Fit(candidate, a, _nought(b, reach), c, _nought(d, size), error)
 
 
 def _thinned(*arrays: np.ndarray) -> list[np.ndarray]:
@@ -163,27 +180,6 @@ def _line(values: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[float, floa
         size = float(w @ centred**2)
         c = float(w @ (centred * (y - target))) / size if 0 < size < np.inf else 0.0
     return c, target - c * mean
-
-
-Numbers = tuple[float, float, float, float]
-
-
-def _refined(
-    candidate: Candidate, start: tuple[float, float], x: np.ndarray, y: np.ndarray, w: np.ndarray, spread: float
-) -> Fit | None:
-    """The local search plainly, and again with what bends away counted less where that is far better in the middle."""
-    plain = _local(candidate, start, x, y, w, spread)
-    if plain is None:
-        return None
-    best, gap = plain, np.abs(_gap(candidate, plain, x, y))
-    if float(np.sqrt(w @ np.square(gap))) > EXACT * spread:
-        robust = _reweighted(candidate, plain, x, y, w, spread)
-        if np.median(np.abs(_gap(candidate, robust, x, y))) < MUCH_BETTER * np.median(gap):
-            best = robust
-    a, b, c, d = best
-    error = float(np.sqrt(w @ np.square(_gap(candidate, best, x, y)))) / spread
-    reach, size = abs(a) * float(np.abs(x).max()), float(np.abs(y).max())
-    return Fit(candidate, a, _nought(b, reach), c, _nought(d, size), error)
 
 
 def _gap(candidate: Candidate, numbers: Numbers, x: np.ndarray, y: np.ndarray) -> np.ndarray:
