@@ -10,6 +10,7 @@ The map, from the ground up; each line imports only from those above it.
     corners, dimensionless      data that disagree at corners; problems in physical units without them
     oscillation, continuation   how much data oscillate; easier problems on the way to a hard one
     walls, features             exact conditions on shapes; what a network is a function of
+    sparsity                    penalties on edges, so that few of them are left
     residuals, lowering         residual vectors and their Jacobians
     stages, snapshot            stages and the ladder that chooses them; a run between two iterations
     lifting, estimate, plan     exact conditions; the error of a field; what a solve begins with
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .references import GridFunction
     from .references.reference import reference
     from .solution import Solution, load, modes, solve
+    from .sparsity import Sparsity
     from .stages import Pinned, Stage
     from .studies import Ablation, Comparison, Scaling, Study, ablation, compare, scaling
 
@@ -87,6 +89,7 @@ __all__ = [
     "SSBroyden",
     "Scaling",
     "Solution",
+    "Sparsity",
     "Sphere",
     "Stage",
     "Study",
@@ -120,6 +123,7 @@ _LATER = {
     "MatrixFree": "kanpde.optim",
     "SSBroyden": "kanpde.optim",
     "Stage": "kanpde.stages",
+    "Sparsity": "kanpde.sparsity",
     "GridFunction": "kanpde.references",
     "reference": "kanpde.references",
     "residual": "kanpde.pointwise",

@@ -119,7 +119,18 @@ def facts(stage: Stage, system: ResidualSystem) -> dict[str, Any]:
         "sampling": stage.sampling,
         "causal": stage.causal,
         "steep": len(system.ansatz.clusterings),
+        **_sparse(stage, system),
     }
+
+
+def _sparse(stage: Stage, system: ResidualSystem) -> dict[str, Any]:
+    """The parts of the loss in a stage with a penalty; `residual` is that of the equations, as in other stages."""
+    if stage.sparsity is None or system.penalty is None:
+        return {}
+    alone = system.penalised(None)
+    penalty = 0.5 * float(system.penalty.residual(system.theta).square().sum())
+    residual = float(alone.residual(system.theta).norm())
+    return {"residual": residual, "penalty": penalty, "l1": stage.sparsity.l1, "entropy": stage.sparsity.entropy}
 
 
 def _named(basis: Basis) -> str:

@@ -23,6 +23,7 @@ from kanpde.network import KAN, BSpline, ModuleNetwork, Network, Trainable, with
 from kanpde.oscillation import oscillation
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.residuals import MEMORY, Block, ResidualSystem
+from kanpde.sparsity import penalty
 from kanpde.stages import LADDER, LINE_LADDER, Pinned, Stage
 
 POINTS_PER_PARAMETER = 3.0  # fewer, and the knots catch up with the points (Liu et al. 2024, appendix E)
@@ -270,7 +271,11 @@ def assemble(
     if ansatz.features is None:
         parts = [_with_points_everywhere(problem, network, part, seed) for part in parts]
     system = ResidualSystem(parts, network, ansatz, memory, problem.parameters)
-    return system if weights is not None else balanced(system, system.theta)
+    system = system if weights is not None else balanced(system, system.theta)
+    if stage.sparsity is None:
+        return system
+    points = np.concatenate([b.points.x for b in system.blocks if b.label.startswith("equations")])
+    return system.penalised(penalty(stage.sparsity, network, ansatz, system.theta.new_tensor(points)))
 
 
 def _focused(problem: Problem, network: Trainable, ansatz: Ansatz, stage: Stage, block: Block, seed: int) -> Block:

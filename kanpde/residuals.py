@@ -7,6 +7,7 @@ Rows are scaled by the square roots of their quadrature weights: |r|² approxima
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from kanpde.lowering import Lowered, derivative_set
 from kanpde.multiindex import DerivativeSet
 from kanpde.network import Swept, Trainable
 from kanpde.network.products import RowProducts, Rows
+from kanpde.optim.objective import Products
+from kanpde.sparsity import PenalisedProducts, Penalty
 
 MEMORY = 1 << 30  # bytes for the kept Jacobian and the tables of a chunk together
 COPIES = 6  # arrays of the size of a layer's living functions that are there at once during a sweep
@@ -176,7 +179,12 @@ class ResidualSystem:
         ansatz: g + b N.
         memory: bytes that J and the tables of one chunk may take. Beyond it J is accumulated, never kept.
         parameters: the unknown scalars, in the order of the end of θ.
+
+    Attributes:
+        penalty: whose rows come after those of the blocks; none unless `penalised`.
     """
+
+    penalty: Penalty | None = None
 
     def __init__(
         self,
@@ -199,7 +207,7 @@ class ResidualSystem:
             for b in blocks
             for chunk in b.chunks(ansatz, self._chunk_size(b), like, self.parameters)
         ]
-        self._jacobian_points = max(FEWEST_POINTS, memory // (4 * 8 * network.n_parameters))
+        self._jacobian_points = max(FEWEST_POINTS, memory // (4 * 8 * max(1, network.n_parameters)))
         living = sum(layer.living for layer in network.layers[:1])
         table = sum(len(b.points) * len(b.derivatives) * living for b in blocks)
         self._keep_tables = 3 * 8 * table <= memory // 4
@@ -210,7 +218,7 @@ class ResidualSystem:
 
     def _chunk_size(self, block: Block) -> int:
         """Points in a sweep: memory goes to the functions alive at them, or to the graph of a user's own module."""
-        per_point = sum(layer.living for layer in self.network.layers) or self.network.n_parameters
+        per_point = sum(layer.living for layer in self.network.layers) or max(1, self.network.n_parameters)
         return max(FEWEST_POINTS, self.memory // (4 * 8 * COPIES * len(block.derivatives) * per_point))
 
     def _sweep_size(self, chunk: Chunk) -> int:
@@ -218,6 +226,14 @@ class ResidualSystem:
         features = sum(layer.living for layer in self.network.layers)
         adjoints = len(chunk.equations) * sum(layer.columns for layer in self.network.layers)
         return 8 * len(chunk.points) * len(chunk.derivatives) * (features + adjoints)
+
+    def penalised(self, penalty: Penalty | None) -> ResidualSystem:
+        """The same rows and those of a penalty, or without it, for the same network."""
+        system = copy.copy(self)
+        system.penalty = penalty
+        system.rows = sum(block.rows for block in self.blocks) + (0 if penalty is None else penalty.rows)
+        system.keeps_jacobian = 8 * system.rows * self.network.n_parameters <= self.memory // 2
+        return system
 
     @property
     def theta(self) -> Tensor:
@@ -246,7 +262,8 @@ class ResidualSystem:
 
     def residual(self, theta: Tensor) -> Tensor:
         """r(θ), (N,)."""
-        return torch.cat(list(self._residuals(theta, self._chunks)))
+        own = [] if self.penalty is None else [self.penalty.residual(theta)]
+        return torch.cat([*self._residuals(theta, self._chunks), *own])
 
     def _residuals(self, theta: Tensor, chunks: Sequence[tuple[Chunk, _Join | None]]) -> Iterator[Tensor]:
         scalars = self.apart(theta)[1]
@@ -265,6 +282,8 @@ class ResidualSystem:
                     yield from parts
                 else:
                     yield join.rows(residual), join.scale * self._gathered(parts, join.matrix)
+        if self.penalty is not None:
+            yield from self.penalty.linearized(theta).blocks(self._jacobian_points)
 
     def _with_scalars(
         self, residual: Tensor, blocks: Iterator[Tensor], slopes: Tensor
@@ -281,7 +300,7 @@ class ResidualSystem:
             start += len(values)
         return total
 
-    def products(self, theta: Tensor) -> RowProducts:
+    def products(self, theta: Tensor) -> Products:
         """r(θ) with J v and Jᵀ w; sweeps that do not fit the memory setting are made anew for each product."""
         kept, rest = list(self._rows(theta, self._chunks[: self._kept], flat=True)), self._chunks[self._kept :]
 
@@ -290,7 +309,8 @@ class ResidualSystem:
             yield from (each for each, _ in self._rows(theta, rest, flat=False))
 
         residual = torch.cat([*(r for _, r in kept), *self._residuals(theta, rest)])
-        return RowProducts(residual, self.network, rows, self._vectors)
+        products = RowProducts(residual, self.network, rows, self._vectors)
+        return products if self.penalty is None else PenalisedProducts(products, self.penalty.linearized(theta))
 
     def _rows(
         self, theta: Tensor, chunks: Sequence[tuple[Chunk, _Join | None]], flat: bool
@@ -319,7 +339,11 @@ class ResidualSystem:
                 loss += 0.5 * float(rows @ rows)
             parts = sweep.gradient(chunk.frame.adjoint(total))
             gradient += torch.cat([part.reshape(-1) for part in parts])
-        return loss, torch.cat([gradient, slope])
+        gradient = torch.cat([gradient, slope])
+        if self.penalty is None:
+            return loss, gradient
+        own = self.penalty.linearized(theta)
+        return loss + 0.5 * float(own.residual @ own.residual), gradient + own.adjoint(own.residual)
 
     def block_norms(self, theta: Tensor) -> dict[str, float]:
         """sqrt(mean F²) of every block, its balancing weight taken out: what a user calls the residual."""

@@ -14,6 +14,7 @@ from kanpde.network.architecture import BASES
 from kanpde.network.basis import Basis, Chebyshev, Fourier
 from kanpde.network.bspline import BSpline
 from kanpde.optim import LBFGS, Adam, LevenbergMarquardt, MatrixFree, Optimizer, SSBroyden, chosen
+from kanpde.sparsity import Sparsity
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "lm": LevenbergMarquardt(),
@@ -56,6 +57,7 @@ class Stage:
         knots: insert the new knots of B-splines where the residual is, not evenly.
         causal: factor in (0, 1) with which the last instants of an evolution count when the stage begins, as the
             equations do not hold at earlier ones yet (Wang et al., arXiv 2203.07404); 0 for all times alike.
+        sparsity: a penalty on the edges, so that few of them are left; the error is estimated at the stage's end only.
     """
 
     optimizer: Optimizer | str = "auto"
@@ -67,6 +69,7 @@ class Stage:
     deepen: bool = False
     knots: bool = False
     causal: float = 0.0
+    sparsity: Sparsity | None = None
 
     def __post_init__(self) -> None:
         """Checks the words."""
@@ -100,6 +103,7 @@ class Stage:
             "deeper" if self.deepen else "",
             "wider" if self.widen else "",
             "" if self.intervals is None else ("knots where the residual is" if self.knots else "finer"),
+            "" if self.sparsity is None else "sparser",
         ]
         return ", ".join(part for part in parts if part) or "as it is"
 

@@ -303,7 +303,7 @@ class Run:
         stalled = damped and _stalled(losses, *patience)
         if state.status is not Status.RUNNING or self.late or spent or stalled or len(losses) > stage.iterations:
             return True
-        if self.judge.worth(state.loss, len(losses) if damped else 1):
+        if stage.sparsity is None and self.judge.worth(state.loss, len(losses) if damped else 1):
             if self._estimated(self._polish(system, state, damped)):
                 return True
             system.adopt(state.theta)
@@ -481,7 +481,8 @@ class Run:
 
     def _estimated(self, loss: float) -> bool:
         """Estimates the error now; True where that ends the run."""
-        estimate = self.judge(self.progress.network, self.ansatz, loss, self.system)
+        system = None if self.system is None else self.system.penalised(None)
+        estimate = self.judge(self.progress.network, self.ansatz, loss, system)
         self.progress = dataclasses.replace(self.progress, estimate=estimate)
         return self.converged
 

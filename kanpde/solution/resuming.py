@@ -19,6 +19,7 @@ from kanpde.references import GridFunction
 from kanpde.references.correction import DefectEstimate
 from kanpde.references.storage import grid_facts, grid_of
 from kanpde.snapshot import Arrays, Inside, Snapshot, Tree, packed, packed_network, unpacked, unpacked_network
+from kanpde.sparsity import Sparsity
 from kanpde.stages import OPTIMIZERS, Stage
 from kanpde.training import Progress
 
@@ -98,6 +99,8 @@ def _inside_tree(inside: Inside, arrays: Arrays) -> Tree:
     stage = {f.name: getattr(inside.stage, f.name) for f in dataclasses.fields(inside.stage)}
     if not isinstance(stage["optimizer"], str):  # the user's own settings come back with the user's stages
         stage["optimizer"] = None
+    if inside.stage.sparsity is not None:
+        stage["sparsity"] = dataclasses.asdict(inside.stage.sparsity)
     return {
         "stage": stage,
         "opening": packed_network(inside.opening, arrays),
@@ -109,6 +112,7 @@ def _inside_tree(inside: Inside, arrays: Arrays) -> Tree:
 def _inside(tree: Tree, arrays: Stored, like: Trainable) -> Inside:
     words = dict(tree["stage"])
     words["optimizer"] = words["optimizer"] or next(iter(OPTIMIZERS))
+    words["sparsity"] = None if words.get("sparsity") is None else Sparsity(**words["sparsity"])
     opening = _network(tree["opening"], arrays, like)
     return Inside(Stage(**words), opening, tree["state"], tuple(tree["losses"]), arrays)
 
