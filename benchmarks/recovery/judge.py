@@ -19,7 +19,7 @@ from kanpde.collocation import collocate
 
 Formulas = Sequence[sp.Expr]
 
-POINTS, SEED = 1000, 2718  # at which values are compared
+POINTS, SEED = 1000, 2718  # at about so many points are values compared
 EXACT, RIGHT, ROUGH = 1e-9, 1e-6, 1e-3  # relative differences: equal, right in its numbers, no longer close
 DIGITS, FEW = 50, 4  # of precision, and points at which it is used
 SAME = 1e-30  # a relative difference in that precision which no constant of double precision reaches
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def sample(case: Case, count: int = POINTS, seed: int = SEED) -> np.ndarray:
-    """Random points of the domain, (count, d)."""
+    """Random points of the domain, about (count, d): the pieces of a domain share them."""
     return collocate(case.problem.domain.interior, count, "uniform", seed).x
 
 
@@ -85,10 +85,15 @@ def precise(found: Formulas, exact: Formulas, symbols: Sequence[sp.Symbol], poin
     for f, g in zip(found, exact, strict=True):
         where = [dict(zip(symbols, map(sp.Rational, map(repr, p.tolist())), strict=True)) for p in points]
         truths = [sp.N(g.subs(at), DIGITS) for at in where]
-        gaps = [abs(sp.N(f.subs(at), DIGITS) - truth) for at, truth in zip(where, truths, strict=True)]
+        gaps = [abs(sp.N(exactly(f).subs(at), DIGITS) - truth) for at, truth in zip(where, truths, strict=True)]
         ratio = max(gaps) / max(map(abs, truths)) if all(gap.is_finite for gap in gaps) else sp.oo
         worst = max(worst, float(ratio))
     return worst
+
+
+def exactly(formula: sp.Expr) -> sp.Expr:
+    """The formula with its decimals as fractions, for decimals would limit the precision."""
+    return formula.xreplace({decimal: sp.Rational(decimal) for decimal in formula.atoms(sp.Float)})
 
 
 def judged(found: Formulas | None, case: Case, proved: bool = False) -> Verdict:
@@ -124,22 +129,24 @@ def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any
             return None
 
 
-def snapped(formula: sp.Expr, constants: Sequence[sp.Expr], tolerance: float) -> sp.Expr:
-    """A formula with its decimals replaced by rationals, roots, or combinations of constants near them."""
-    near = {c: _near(c, constants, tolerance) for c in formula.atoms(sp.Float)}
-    return formula.xreplace(near)
+def snapped(formula: sp.Expr, tolerance: float) -> sp.Expr:
+    """A formula with its decimals replaced by the shortest constants near them."""
+    return formula.xreplace({c: _near(c, tolerance) for c in formula.atoms(sp.Float)})
 
 
-def _near(decimal: sp.Float, constants: Sequence[sp.Expr], tolerance: float) -> sp.Expr:
+def _near(decimal: sp.Float, tolerance: float) -> sp.Expr:
     if abs(decimal) < tolerance:
         return sp.S.Zero
-    return sp.nsimplify(decimal, list(constants), tolerance=tolerance)
+    near = [sp.nsimplify(decimal, known, tolerance=tolerance) for known in CONSTANTS]
+    # What `nsimplify` returns may be further away than its tolerance.
+    close = [constant for constant in near if abs(constant.evalf() - decimal) <= tolerance * abs(decimal)]
+    return min(close, key=lambda constant: len(str(constant)), default=decimal)
 
 
 def roundings(found: Formulas) -> Iterator[list[sp.Expr]]:
-    """Formulas with rounded constants, by each tolerance: to rationals and roots, to those with π, to those with √2."""
-    for tolerance, constants, expanded in itertools.product(TOLERANCES, CONSTANTS, (False, True)):
-        yield [snapped(sp.expand(f) if expanded else f, constants, tolerance) for f in found]
+    """Formulas with rounded constants, by each tolerance, expanded before or not."""
+    for tolerance, expanded in itertools.product(TOLERANCES, (False, True)):
+        yield [snapped(sp.expand(f) if expanded else f, tolerance) for f in found]
 
 
 def rounded_outcome(found: Formulas, exact: Formulas, symbols: Sequence[sp.Symbol], points: np.ndarray) -> str:

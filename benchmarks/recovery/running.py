@@ -53,7 +53,6 @@ def judgement(case: Case, method: Method, output: str, status: str) -> Row:
     facts = {key: value for line in objects(output.splitlines()) for key, value in line.items()}
     found = formulas(case, facts["trees"]) if status == DONE and "trees" in facts else None
     proved = bool(facts.get("proved", False)) and found is not None
-    verdict = judge.judged(found, case, proved)
     row = {
         "status": status,
         "seconds_solve": facts.get("seconds_solve", float("nan")),
@@ -62,14 +61,23 @@ def judgement(case: Case, method: Method, output: str, status: str) -> Row:
         "operations": operations(found) if found else -1,
         "proved": proved,
         "open": json.dumps(facts.get("open", [])),
-        "trees": json.dumps(facts.get("trees", [])),
-        "outcome": verdict.outcome,
-        "difference": verdict.difference,
-        "digits": verdict.digits,
-        "simplified": shown(found, case, verdict),
-        "rounded": rounded(found, case, verdict) if method.rounds else "",
+        "trees": json.dumps(facts["trees"] if found else []),
     }
-    return {**row, **{key: number(facts.get(key)) for key in FACTS}}
+    return {**row, **verdicts(case, method, found, proved), **{key: number(facts.get(key)) for key in FACTS}}
+
+
+def verdicts(case: Case, method: Method, found: Sequence[sp.Expr] | None, proved: bool) -> Row:
+    """The judge's part of a row."""
+    verdict = judge.judged(found, case, proved)
+    row = {"outcome": verdict.outcome, "difference": verdict.difference, "digits": verdict.digits}
+    algebra = {"simplified": shown(found, case, verdict)}
+    return {**row, **algebra, "rounded": rounded(found, case, verdict) if method.rounds else ""}
+
+
+def rejudged(row: Row, case: Case, method: Method) -> Row:
+    """A row with a new verdict on the formula that it holds."""
+    trees = json.loads(row["trees"])
+    return {**row, **verdicts(case, method, formulas(case, trees) if trees else None, bool(row["proved"]))}
 
 
 def number(value: object) -> float:
