@@ -65,7 +65,7 @@ LEVELS = {
     "plots": 5,
     "export": 5,
     "pointwise": 5,
-    "symbolic": 5,
+    "symbolic": 7,
     "training": 8,
     "exporting": 8,
     "solution": 9,

@@ -15,6 +15,8 @@ from kanpde.cli import commands
 from kanpde.cli.choices import Choices
 from kanpde.cli.exporting import export_results
 from kanpde.cli.gallery import GalleryWish, run_gallery
+from kanpde.cli.pruning import SearchWish, prune_results, smallest_file
+from kanpde.cli.reading import read_file, show_formulas
 from kanpde.cli.report import BAD_INPUT, FAULT, INTERRUPTED
 from kanpde.cli.studies import (
     StudyWish,
@@ -43,6 +45,9 @@ Result = Annotated[
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the results.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Rtol = Annotated[float, typer.Option(metavar="R", help="Relative L2 error to reach, judged by the error estimate.")]
+SameRtol = Annotated[
+    float | None, typer.Option("--rtol", metavar="R", help="Relative L2 error.", show_default="that of the result")
+]
 Seed = Annotated[int | None, typer.Option(metavar="S", help="What the random numbers begin with.", show_default="0")]
 Seconds = Annotated[float | None, typer.Option(metavar="T", help="Stop after this time.", show_default="no limit")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left in DIR.")]
@@ -86,6 +91,8 @@ Shape = Annotated[
 Order = Annotated[str, typer.Option(metavar="P", help="2, 4, 6, 8 or chebyshev; 2, 3, 4 on a mesh.")]
 Format = Annotated[str, typer.Option("--format", metavar="EXT", help="png, pdf or svg; html for a diagram.")]
 Target = Annotated[str, typer.Option("--to", metavar="EXT", help="c, onnx, pt2, npz, vtu, vtk or xdmf.")]
+AsFormula = Annotated[bool, typer.Option("--formula", help="Look for a formula and put it to the proof.")]
+Language = Annotated[str, typer.Option("--as", metavar="FORM", help="Of the formula: text, latex, numpy or c.")]
 Part = Annotated[
     str | None,
     typer.Option(metavar="PART", help="solution, error, history, edges or diagram alone.", show_default="all"),
@@ -191,9 +198,25 @@ def reference(file: File, order: Order = "2", shape: Shape = None, out: Out = RE
 
 
 @app.command()
-def show(result: Result = None, out: Out = RESULTS, json: Json = False) -> int:
-    """Say what a result is: the problem, its accuracy, and where it comes from."""
-    return commands.show_results(result, out, json)
+def show(
+    result: Result = None, formula: AsFormula = False, language: Language = "text", out: Out = RESULTS, json: Json = False
+) -> int:
+    """Say what a result is: the problem, its accuracy, and where it comes from; or its formula."""
+    return show_formulas(result, out, language, json) if formula else commands.show_results(result, out, json)
+
+
+@app.command()
+def read(
+    file: File,
+    rtol: Rtol = 1e-6,
+    seed: Seed = None,
+    max_seconds: Seconds = None,
+    out: Out = RESULTS,
+    resume: Resume = False,
+    json: Json = False,
+) -> int:
+    """Solve the problem of a file, draw its network as a diagram, and look for a formula that the equation confirms."""
+    return read_file(file, commands.Wish(rtol, seed, max_seconds, resume, Choices()), out, json)
 
 
 @app.command()
@@ -206,6 +229,28 @@ def plot(result: Result = None, part: Part = None, form: Format = "png", out: Ou
 def export(result: Result = None, to: Target = "c", out: Out = RESULTS) -> int:
     """Write a result for other programs: as a function in C, ONNX or PyTorch, or on a grid or mesh."""
     return export_results(result, to, out)
+
+
+@app.command()
+def prune(
+    result: Result = None, rtol: SameRtol = None, max_seconds: Seconds = None, out: Out = RESULTS, json: Json = False
+) -> int:
+    """Make the network of a result smaller, without loss of its accuracy."""
+    return prune_results(result, SearchWish(rtol, max_seconds, out, json))
+
+
+@app.command()
+def smallest(
+    file: File,
+    rtol: Rtol = 1e-6,
+    seed: Seed = None,
+    max_seconds: Seconds = None,
+    out: Out = RESULTS,
+    resume: Resume = False,
+    json: Json = False,
+) -> int:
+    """Search for the smallest network that solves the problem of a file."""
+    return smallest_file(file, SearchWish(rtol, max_seconds, out, json, seed or 0, resume))
 
 
 @app.command()

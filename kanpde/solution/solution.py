@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,8 +32,10 @@ from kanpde.references import GridFunction
 from kanpde.references.correction import Correction
 from kanpde.solution.composing import composed
 from kanpde.solution.curves import network_tables
+from kanpde.solution.reading import Names, read
 from kanpde.solution.units import ScaledField
 from kanpde.solution.windows import WindowedField
+from kanpde.symbolic import SECONDS, Candidate, Formula
 from kanpde.tables import PlotTables, tabulate
 
 LEAST_GAUSS = 10  # nodes along each axis of a rule in many dimensions
@@ -390,6 +392,50 @@ class Solution:
             StoreError: it cannot be written.
         """
         return write_diagram(diagram_of(self.record.problem_name, self.tables), path, candidates)
+
+    def symbolic(
+        self,
+        rtol: float | None = None,
+        *,
+        only: Iterable[str] | None = None,
+        without: Iterable[str] = (),
+        extra: Sequence[Candidate] = (),
+        fixed: Mapping[sp.Symbol, Names] | None = None,
+        propose: Mapping[sp.Expr, sp.Expr] | sp.Expr | None = None,
+        seconds: float = SECONDS,
+        seed: int = 0,
+    ) -> Formula:
+        """Looks for a formula of the solution, sets its numbers by the equation, and puts it to the proof.
+
+        Args:
+            rtol: how far the formula may be from the solution; 30 times its error estimate by default, at least 1e-6.
+            only: names of the candidate functions to use, all of `kanpde.symbolic.LIBRARY` by default.
+            without: names of those that are forbidden.
+            extra: the user's own.
+            fixed: by coordinate, the names of the only functions that may be on its edges.
+            propose: formulas by unknown, or one, with symbols for the numbers that are to be found.
+            seconds: after which no further guess is begun.
+            seed: of random starts.
+
+        Returns:
+            `.expression` (of the first unknown, None where nothing was found), `.expressions`, `.proved` and more.
+
+        Raises:
+            ProblemError: a candidate or a coordinate that does not exist, or an rtol that is no tolerance.
+        """
+        return read(
+            self.record,
+            self.problem,
+            self.field.values,
+            rtol,
+            only=only,
+            without=without,
+            extra=extra,
+            fixed=fixed,
+            propose=propose,
+            seconds=seconds,
+            seed=seed,
+        )
 
     def __str__(self) -> str:
         return describe(self.record)

@@ -2,13 +2,18 @@
 
 from kanpde.symbolic.constants import Recognised, recognised
 from kanpde.symbolic.fits import Fit, candidates_for, fitted, pareto, ranked
+from kanpde.symbolic.formula import SECONDS, Formula, symbolic
 from kanpde.symbolic.library import LIBRARY, Candidate, library
 from kanpde.symbolic.proof import Proof, claims, proof, vanishes
+from kanpde.symbolic.search import Choice
 
 __all__ = [
     "LIBRARY",
+    "SECONDS",
     "Candidate",
+    "Choice",
     "Fit",
+    "Formula",
     "Proof",
     "Recognised",
     "candidates_for",
@@ -19,5 +24,6 @@ __all__ = [
     "proof",
     "ranked",
     "recognised",
+    "symbolic",
     "vanishes",
 ]

@@ -11,8 +11,13 @@ from kanpde.domain import Region
 from kanpde.domain.piece import BoxPiece
 from kanpde.operator import DifferentialOperator
 from kanpde.problem import CompiledCondition, Problem
+from kanpde.symbolic.charts import chart_of, meant
 
 Expressions = Sequence[sp.Expr]
+
+
+DIGITS = 40  # of the numbers by which a claim is looked at before it is proved
+PRIMES = (7, 11, 13, 5, 17)  # over 23: where that is done
 
 
 @dataclass(frozen=True)
@@ -28,15 +33,19 @@ class Claim:
     expression: sp.Expr | None
 
 
-def inserted(operator: DifferentialOperator, fields: Expressions, normal: Sequence[float] | None = None) -> sp.Expr:
-    """F with the fields' derivatives in place of its jet."""
+def inserted(operator: DifferentialOperator, fields: Expressions, normal: Expressions = ()) -> sp.Expr:
+    """F with the fields' derivatives in place of its jet; decimal numbers of the problem are the rationals they say."""
     values: dict[sp.Basic, sp.Expr] = {
         symbol: _differentiated(fields[variable.unknown], operator.coordinates, variable.derivative)
         for symbol, variable in zip(operator.symbols, operator.jet, strict=True)
     }
-    if normal is not None:
-        values |= {symbol: sp.nsimplify(n) for symbol, n in zip(operator.normal, normal, strict=False)}
-    return operator.expression.xreplace(values)
+    values |= dict(zip(operator.normal, normal, strict=False))
+    return rational(operator.expression).xreplace(values)
+
+
+def rational(expression: sp.Expr) -> sp.Expr:
+    """0.1 as 1/10: what a user writes as a decimal number is meant as one."""
+    return expression.xreplace({number: sp.Rational(str(number)) for number in expression.atoms(sp.Float)})
 
 
 def _differentiated(expression: sp.Expr, coordinates: Sequence[sp.Symbol], orders: Sequence[int]) -> sp.Expr:
@@ -60,15 +69,11 @@ def _of_condition(condition: CompiledCondition, fields: Expressions) -> Iterator
 
 
 def _on_piece(condition: CompiledCondition, fields: Expressions, piece: object) -> sp.Expr | None:
-    if not isinstance(piece, BoxPiece) or condition.operator is None:
+    chart = chart_of(piece)
+    if chart is None or condition.operator is None or len(chart.normal) < len(condition.operator.normal):
         return None
-    whole = inserted(condition.operator, fields, piece.normal or None)
-    fixed = {
-        symbol: sp.nsimplify(low, rational=True)
-        for symbol, low, high in zip(piece.coordinates, piece.lower, piece.upper, strict=True)
-        if low == high
-    }
-    return whole.subs(fixed)
+    whole = inserted(condition.operator, fields, chart.normal)
+    return whole.subs(dict(chart.coordinates), simultaneous=True)
 
 
 def _periodic(condition: CompiledCondition, fields: Expressions) -> sp.Expr | None:
@@ -80,8 +85,7 @@ def _periodic(condition: CompiledCondition, fields: Expressions) -> sp.Expr | No
         return None
     symbol, low, high = ends
     unknown = next(iter(condition.unknowns))
-    period = sp.nsimplify(high - low, rational=True)
-    return fields[unknown].subs(symbol, symbol + period) - fields[unknown]
+    return fields[unknown].subs(symbol, symbol + meant(high) - meant(low)) - fields[unknown]
 
 
 def _ends(region: Region, axis: int) -> tuple[sp.Symbol, float, float] | None:
@@ -92,13 +96,24 @@ def _ends(region: Region, axis: int) -> tuple[sp.Symbol, float, float] | None:
 
 def vanishes(expression: sp.Expr) -> bool:
     """Whether SymPy reduces an expression to zero, by rules that are exact; floating-point numbers prove nothing."""
-    if expression.has(sp.Float):
+    if expression.has(sp.Float) or not _vanishes_at_a_point(expression):
         return False
     for rule in (sp.expand, _trigonometric, sp.simplify, _exponential):
         expression = rule(expression)
         if expression == 0:
             return True
     return False
+
+
+def _vanishes_at_a_point(expression: sp.Expr) -> bool:
+    """Whether there is hope: an expression that is not zero somewhere need not be simplified to see that."""
+    symbols = sorted(expression.free_symbols, key=str)
+    place = {symbol: sp.Rational(PRIMES[k % len(PRIMES)], 23) for k, symbol in enumerate(symbols)}
+    parts = [abs(part.evalf(DIGITS, subs=place)) for part in sp.Add.make_args(expression)]
+    whole = abs(expression.evalf(DIGITS, subs=place))
+    if not all(part.is_comparable for part in (*parts, whole)):
+        return True
+    return bool(whole <= sp.Float(10) ** (5 - DIGITS) * max(1, *parts))
 
 
 def _trigonometric(expression: sp.Expr) -> sp.Expr:
@@ -122,16 +137,21 @@ class Proof:
     open: tuple[str, ...]
 
 
-def proof(problem: Problem, fields: Mapping[int, sp.Expr] | Expressions) -> Proof:
+def proof(
+    problem: Problem,
+    fields: Mapping[int, sp.Expr] | Expressions,
+    scalars: Mapping[sp.Symbol, sp.Expr] | None = None,
+) -> Proof:
     """Substitutes a formula into all equations and conditions.
 
     Args:
         problem: what must hold.
         fields: one expression a field, in their order.
+        scalars: of the problem's unknown scalars.
     """
     expressions = [fields[k] for k in range(len(problem.fields))]
     left = []
     for claim in claims(problem, expressions):
-        if claim.expression is None or not vanishes(claim.expression):
+        if claim.expression is None or not vanishes(claim.expression.xreplace(dict(scalars or {}))):
             left.append(claim.label)
     return Proof(not left, tuple(dict.fromkeys(left)))
