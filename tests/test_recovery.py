@@ -141,6 +141,12 @@ def test_decimals_are_not_the_same_in_fifty_digits() -> None:
     assert verdict.digits > judge.SAME
 
 
+def test_decimals_count_as_what_they_are() -> None:
+    s = sp.Symbol("s", real=True)
+    assert judge.precise([0.5 * s + 0.25], [s / 2 + sp.Rational(1, 4)], [s], np.array([[0.1], [0.7]])) == 0
+    assert judge.precise([0.1 * s], [s / 10], [s], np.array([[0.1], [0.7]])) == pytest.approx(5.55e-17, rel=0.01)
+
+
 def test_difference_is_that_of_the_worst_unknown_relative_to_its_own_size() -> None:
     s = sp.Symbol("s", real=True)
     points = np.linspace(1, 2, 5)[:, None]
@@ -272,6 +278,8 @@ def test_a_row_is_judged_anew_from_its_trees() -> None:
     row = judged(case, output(case, proved=True))
     worse = {**row, "outcome": judge.WRONG, "difference": 1.0, "simplified": False}
     assert running.rejudged(worse, case, method) == pytest.approx(row, nan_ok=True)
+    off = {**row, "trees": json.dumps([to_tree(formula + sp.Rational(1, 10)) for formula in case.formulas])}
+    assert running.rejudged(off, case, method)["outcome"] == judge.FALSE_PROOF
     gone = {**row, "trees": "[]"}
     assert running.rejudged(gone, case, method)["outcome"] == judge.NONE
 
@@ -410,3 +418,12 @@ def test_what_is_done_is_not_done_again(counted: list[str], tmp_path: Path) -> N
     driver.main([*arguments, "--round", "2"])
     assert len(counted) == 7
     assert len(Book(tmp_path / "recovery.h5", "recovery").rows) == 4
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_is_judged_anew(tmp_path: Path) -> None:
+    trees = json.dumps([to_tree(formula) for formula in case_of(RATIO).formulas])
+    Book(tmp_path / "recovery.h5", "recovery").add(row_of(outcome=judge.WRONG, trees=trees))
+    driver.main(["--judge", "--results", str(tmp_path)])
+    (row,) = Book(tmp_path / "recovery.h5", "recovery").rows.values()
+    assert (row["outcome"], row["difference"]) == (judge.RECOVERED, 0.0)
