@@ -21,6 +21,7 @@ The map, from the ground up; each line imports only from those above it.
     tables, plots, export       figures; meshes for ParaView
     symbolic, diagrams          formulas and their proofs; networks as one sees them, for print and as a page
     solution, gallery           solve, load, modes, Solution; many problems and their table
+    pruning                     smaller networks of the same accuracy
     studies, cli                comparisons, scaling laws, ablations; the command line
 """
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from .network import KAN, MLP
     from .optim import LBFGS, Adam, LevenbergMarquardt, MatrixFree, SSBroyden
     from .pointwise import residual
+    from .pruning import pruned, smallest
     from .references import GridFunction
     from .references.reference import reference
     from .solution import Solution, load, modes, solve
@@ -106,9 +108,11 @@ __all__ = [
     "load",
     "modes",
     "normal_derivative",
+    "pruned",
     "reference",
     "residual",
     "scaling",
+    "smallest",
     "solve",
 ]
 
@@ -124,6 +128,8 @@ _LATER = {
     "SSBroyden": "kanpde.optim",
     "Stage": "kanpde.stages",
     "Sparsity": "kanpde.sparsity",
+    "pruned": "kanpde.pruning",
+    "smallest": "kanpde.pruning",
     "GridFunction": "kanpde.references",
     "reference": "kanpde.references",
     "residual": "kanpde.pointwise",
