@@ -20,8 +20,9 @@ from kanpde.pruning.moves import (
     finer_within,
     finest,
     straighter,
+    thinned,
 )
-from kanpde.pruning.search import Attempt, Candidate, Row, Search, attempts
+from kanpde.pruning.search import Attempt, Candidate, Row, Search, attempts, begun_with
 from kanpde.pruning.smaller import check, telling
 from kanpde.pruning.surgery import Node, hidden_nodes, without_nodes
 from kanpde.solution import Solution, load, solve
@@ -47,8 +48,9 @@ def smallest(
 ) -> Solution:
     """The smallest network that was found to solve a problem, with the table of all that were tried.
 
-    After `solve`, networks with one or two nodes a layer are tried from random starts. Then nodes of the best network
-    go in exchange for finer edges, as long as parameters get fewer, and edges get coarser again, round after round.
+    What `solve` finds is made smaller as by `pruned`. Then networks with one or two nodes a layer are tried from random
+    starts. Then nodes go in exchange for finer edges, as long as parameters get fewer, and edges get coarser again,
+    round after round.
     Where nothing helps any more, the next smaller networks begin from random starts, so that no minimum of the training
     passes for a limit of the network. What the search ends with is a smallest network among its neighbours; a still
     smaller one further away is not ruled out.
@@ -83,8 +85,10 @@ def smallest(
     network_of(first)
     known = list(attempts(first))
     search = Search(first, rtol, max_seconds, telling(tell, progress), callback, path, known, begun)
+    search.large = begun_with(first) or search.network
     if search.good:
-        from_below(search)
+        thinned(search)
+        from_below(search, search.large)
         descend(search)
     return search.result()
 
@@ -106,9 +110,8 @@ def afresh(search: Search) -> bool:
     return _begins(search, without_nodes(network, nodes), finest(network) - (0 if nodes else 1))
 
 
-def from_below(search: Search) -> bool:
-    """Random starts for networks with one or two nodes in each hidden layer."""
-    large = search.network
+def from_below(search: Search, large: Network) -> bool:
+    """Random starts for networks like a large one, but with one or two nodes in each hidden layer."""
     for sums, products in TINY:
         kept = [min(sums, layer.sums) + min(products, layer.products) for layer in large.layers[:-1]]
         if all(count == sums + products for count in kept) and kept:

@@ -18,6 +18,13 @@ FINEST = 2.0  # times today's resolution: so much finer may edges get in exchang
 Grown = Callable[[Network, int], Network]  # a network and the parameters that it may not exceed -> a finer one
 
 
+def thinned(search: Search, threshold: float | None = None) -> None:
+    """Fewer nodes, then straight lines where they do, then coarser edges: what needs no other start."""
+    fewer_nodes(search, threshold)
+    straighter(search)
+    coarser_edges(search)
+
+
 def fewer_nodes(search: Search, threshold: float | None = None, grown: Grown | None = None) -> bool:
     """Drops the least important nodes while the rest of the network can do without them.
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from kanpde.estimate import TrainedField
 from kanpde.lifting import impose
-from kanpde.network import Network
+from kanpde.network import Network, network_from_spec, network_spec
+from kanpde.network.architecture import layer_from_spec
 from kanpde.pruning.importance import network_of
 from kanpde.pruning.surgery import fingerprint
 from kanpde.record import SAFETY
@@ -98,6 +101,7 @@ class Search:
         callback: is called once an iteration, as by `solve`.
         checkpoint: file that keeps the best solution and the attempts.
         attempts: all that were tried, in order.
+        large: the network that the search began with; its structure is what counts.
     """
 
     best: Solution
@@ -109,6 +113,7 @@ class Search:
     attempts: list[Attempt] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
     interrupted: bool = False
+    large: Network | None = None
 
     def __post_init__(self) -> None:
         """The first row of the table is what the search begins with."""
@@ -116,6 +121,7 @@ class Search:
         if not self.attempts:
             self.attempts.append(_attempt(Candidate("as solved", self.network), self.best, self.good))
         self.known = {attempt.key for attempt in self.attempts}
+        self.large = self.large or self.network
 
     @property
     def network(self) -> Network:
@@ -174,7 +180,8 @@ class Search:
         record = self.best.record.answer(self.rtol) or self.best.record
         table = [dataclasses.asdict(attempt) for attempt in self.attempts]
         spent = self.before + time.perf_counter() - self.started
-        points = {**record.points, KEY: {"ending": self.ending, "attempts": table}}
+        large = network_spec(self.large or self.network)
+        points = {**record.points, KEY: {"ending": self.ending, "attempts": table, "large": large}}
         return dataclasses.replace(self.best, record=dataclasses.replace(record, points=points, seconds=spent))
 
 
@@ -186,6 +193,15 @@ def attempts(solution: Solution) -> tuple[Attempt, ...]:
 def ending(solution: Solution) -> str:
     """How their search ended: "complete", "out of time" or "interrupted"; "" where there was none."""
     return str(solution.record.points.get(KEY, {}).get("ending", ""))
+
+
+def begun_with(solution: Solution) -> Network | None:
+    """The structure that their search began with, without its coefficients; None where there was none."""
+    spec = solution.record.points.get(KEY, {}).get("large")
+    if spec is None:
+        return None
+    count = sum(layer.columns * layer.rows for layer in map(layer_from_spec, spec["layers"]))
+    return network_from_spec(spec, torch.zeros(count, dtype=torch.float64))
 
 
 def _attempt(candidate: Candidate, found: Solution, kept: bool) -> Attempt:

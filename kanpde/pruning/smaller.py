@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from kanpde.errors import ProblemError
 from kanpde.pruning.importance import network_of
-from kanpde.pruning.moves import coarser_edges, fewer_nodes, straighter
+from kanpde.pruning.moves import thinned
 from kanpde.pruning.search import Attempt, Row, Search
 from kanpde.solution import Solution
 
@@ -45,9 +45,7 @@ def pruned(
     network_of(solution)
     check(goal, max_seconds, threshold)
     search = Search(solution, goal, max_seconds, telling(tell, progress), callback)
-    fewer_nodes(search, threshold)
-    straighter(search)
-    coarser_edges(search)
+    thinned(search, threshold)
     return search.result()
 
 
