@@ -80,17 +80,17 @@ class Penalty:
 
     def sizes(self, theta: Tensor) -> Tensor:
         """The size of every edge, (E,), layer by layer, expansion by expansion, (columns, inputs) in order."""
-        return self._summed(self.mapped(theta).square()).sqrt()
+        return self.summed(self.mapped(theta).square()).sqrt()
 
     def residual(self, theta: Tensor) -> Tensor:
         """The rows (Y,); half the sum of their squares is the penalty."""
         y = self.mapped(theta)
-        return y * (2 * self._factors(self._summed(y.square()))[0])[self.edge].sqrt()
+        return y * (2 * self._factors(self.summed(y.square()))[0])[self.edge].sqrt()
 
     def linearized(self, theta: Tensor) -> PenaltyRows:
         """The rows with their derivative."""
         y = self.mapped(theta)
-        factors, slopes = self._factors(self._summed(y.square()))
+        factors, slopes = self._factors(self.summed(y.square()))
         scale = (2 * factors)[self.edge].sqrt()
         return PenaltyRows(self, y, scale, y * scale, slopes, len(theta))
 
@@ -126,24 +126,37 @@ class Penalty:
             yield theta[..., start : start + size].unflatten(-1, (layer.columns, layer.rows))
             start += size
 
-    def _summed(self, values: Tensor) -> Tensor:
+    def summed(self, values: Tensor) -> Tensor:
         """Sums over the rows of each edge, (..., Y) -> (..., E)."""
         return values.new_zeros((*values.shape[:-1], len(self.group))).index_add_(-1, self.edge, values)
 
-    def _factors(self, squares: Tensor) -> tuple[Tensor, Tensor]:
-        """f/q of each edge from q = |y|², (E,), and the derivatives of their logarithms by all q, (E, E).
+    def together(self, values: Tensor) -> Tensor:
+        """Sums over all edges of each edge's layer, (..., E) -> (..., E)."""
+        sums = values.new_zeros((*values.shape[:-1], len(self.layers))).index_add_(-1, self.group, values)
+        return sums[..., self.group]
+
+    def _factors(self, squares: Tensor) -> tuple[Tensor, Slopes]:
+        """f/q of each edge from q = |y|², (E,), and the derivatives of their logarithms by all q.
 
         With ε the floor, n = q/sqrt(q + ε²), T = Σ (n + ε) and p = (n + ε)/T, all is smooth where edges vanish.
         """
-        together = (self.group[:, None] == self.group).to(squares)
         root = (squares + self.floor**2).sqrt()
         share = squares / root + self.floor
-        total = together @ share
+        total = self.together(share)
         weight = self.sparsity.entropy / total
         price = self.sparsity.l1 - weight * (share / total).log()
-        own = -torch.diag(weight / share) + together * (weight * (1 + (share / total).log()) / total)[:, None]
-        slopes = own / price[:, None] * ((squares / 2 + self.floor**2) / root**3)
-        return price / root, slopes - torch.diag(0.5 / root**2)
+        growth = (squares / 2 + self.floor**2) / root**3
+        own = -weight / share / price * growth - 0.5 / root**2
+        return price / root, Slopes(own, weight * (1 + (share / total).log()) / total / price, growth)
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """A matrix (E, E): a diagonal, and u vᵀ among the edges of each layer."""
+
+    own: Tensor
+    left: Tensor
+    right: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +168,7 @@ class PenaltyRows:
         mapped: y, (Y,).
         scale: sqrt(2 f/q), (Y,).
         residual: y · scale, (Y,).
-        slopes: ∂ log(f/q) of each edge by all q, (E, E).
+        slopes: ∂ log(f/q) of each edge by all q.
         count: P + k, with the unknown scalars.
     """
 
@@ -163,26 +176,29 @@ class PenaltyRows:
     mapped: Tensor
     scale: Tensor
     residual: Tensor
-    slopes: Tensor
+    slopes: Slopes
     count: int
 
     def forward(self, directions: Tensor) -> Tensor:
         """J v, (..., Y), for v (..., P + k)."""
         moved = self.penalty.mapped(directions)
-        squares = 2 * self.penalty._summed(self.mapped * moved)
-        return self.scale * moved + 0.5 * self.residual * (squares @ self.slopes.T)[..., self.penalty.edge]
+        squares, slopes = 2 * self.penalty.summed(self.mapped * moved), self.slopes
+        changes = slopes.own * squares + slopes.left * self.penalty.together(slopes.right * squares)
+        return self.scale * moved + 0.5 * self.residual * changes[..., self.penalty.edge]
 
     def adjoint(self, weights: Tensor) -> Tensor:
         """Jᵀ w, (..., P + k), for w (..., Y)."""
-        squares = 0.5 * self.penalty._summed(self.residual * weights) @ self.slopes
+        changes, slopes = 0.5 * self.penalty.summed(self.residual * weights), self.slopes
+        squares = slopes.own * changes + slopes.right * self.penalty.together(slopes.left * changes)
         own = self.scale * weights + 2 * self.mapped * squares[..., self.penalty.edge]
         return self.penalty.pulled(own, self.count)
 
     def blocks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Row blocks (r (n,), Jᵀ (P + k, n)) of at most so many rows."""
-        units = torch.eye(len(self.residual), dtype=self.residual.dtype, device=self.residual.device)
-        for some, part in zip(units.split(size), self.residual.split(size), strict=True):
-            yield part, self.adjoint(some).T.contiguous()
+        rows = torch.arange(len(self.residual), device=self.residual.device)
+        for some, part in zip(rows.split(size), self.residual.split(size), strict=True):
+            units = (some[:, None] == rows).to(part)
+            yield part, self.adjoint(units).T.contiguous()
 
 
 @dataclass(frozen=True, eq=False)

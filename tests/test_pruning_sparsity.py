@@ -122,7 +122,7 @@ def important(network, points):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "steps"), [("lm", 40), ("matrix-free", 40), ("lbfgs", 150), (kp.Adam(rate=3e-2), 250)], ids=str
+    ("optimizer", "steps"), [("lm", 40), ("matrix-free", 40), ("lbfgs", 150), (kp.Adam(rate=2e-2), 300)], ids=str
 )
 def test_edges_get_fewer(optimizer, steps):
     """E^(sin πx + y²) takes one hidden node; five of them share it, unless they are told not to."""
@@ -131,12 +131,12 @@ def test_edges_get_fewer(optimizer, steps):
     points, pinned = torch.as_tensor(collocate(problem.domain.interior, 500).x), kp.Pinned(candidates=1)
     found = []
     for sparsity in (None, Sparsity(0.1, 0.1)):
-        stage = kp.Stage(optimizer, iterations=steps, sparsity=sparsity)
+        stage = kp.Stage(optimizer, iterations=steps, points=300, sparsity=sparsity)
         found.append(kp.solve(problem, 1e-9, network=network, stages=[stage], pinned=pinned))
     before, after = (important(solution.network, points) for solution in found)
     assert before >= 12
     assert after <= 8
-    assert found[1].relative_l2 < (0.5 if optimizer == "matrix-free" else 0.05)
+    assert found[1].relative_l2 < (0.5 if optimizer == "matrix-free" else 0.1)
     row = found[1].history[-1]
     assert row["loss"] == pytest.approx(0.5 * row["residual"] ** 2 + row["penalty"], rel=1e-9)
     assert (row["l1"], row["entropy"], row["change"]) == (0.1, 0.1, "sparser")

@@ -25,6 +25,7 @@ from kanpde.stages import Stage
 
 STEPS = 150  # of each network that is tried, at most
 KEY = "search"  # where a record keeps the attempts, and how their search ended
+LEAST = 1e-3  # seconds that an attempt gets, for `solve` takes no less than something
 COMPLETE, LATE, INTERRUPTED = "complete", "out of time", "interrupted"
 
 Row = dict[str, Any]
@@ -224,7 +225,7 @@ def trained(search: Search, candidate: Candidate) -> Solution:
     options: dict[str, Any] = {
         "stages": candidate.stages,
         "seed": best.record.seed,
-        "max_seconds": search.left,
+        "max_seconds": None if search.left is None else max(search.left, LEAST),
         "exact_conditions": _exact(best),
         "callback": search.callback,
         "windows": 1,
