@@ -136,7 +136,7 @@ def test_edges_get_fewer(optimizer, steps):
     before, after = (important(solution.network, points) for solution in found)
     assert before >= 12
     assert after <= 8
-    assert found[1].relative_l2 < (0.5 if optimizer == "matrix-free" else 0.1)
+    assert found[1].relative_l2 < (0.6 if optimizer == "matrix-free" else 0.1)
     row = found[1].history[-1]
     assert row["loss"] == pytest.approx(0.5 * row["residual"] ** 2 + row["penalty"], rel=1e-9)
     assert (row["l1"], row["entropy"], row["change"]) == (0.1, 0.1, "sparser")
