@@ -104,11 +104,10 @@ def split(line: np.ndarray, energy: np.ndarray, counts: np.ndarray, intervals: i
 def facts(stage: Stage, system: ResidualSystem) -> dict[str, Any]:
     """What was chosen for a stage, in plain values: one row of the history tells the whole configuration."""
     network, layers = system.network, system.network.layers
-    bases = list(dict.fromkeys(_named(e.basis) for layer in layers for e in layer.expansions))
     engine = stage.optimizer if isinstance(stage.optimizer, str) else type(stage.optimizer).__name__
     return {
         "change": stage.change,
-        "basis": ", ".join(bases) or network.title,
+        "basis": bases_of(network),
         "depth": max(len(layers) - 1, 0),
         "sums": layers[0].sums if layers else 0,
         "products": layers[0].products if layers else 0,
@@ -131,6 +130,12 @@ def _sparse(stage: Stage, system: ResidualSystem) -> dict[str, Any]:
     penalty = 0.5 * float(system.penalty.residual(system.theta).square().sum())
     residual = float(alone.residual(system.theta).norm())
     return {"residual": residual, "penalty": penalty, "l1": stage.sparsity.l1, "entropy": stage.sparsity.entropy}
+
+
+def bases_of(network: Trainable) -> str:
+    """The bases of its edges with their resolutions, each once; the title of a user's own module."""
+    bases = dict.fromkeys(_named(e.basis) for layer in network.layers for e in layer.expansions)
+    return ", ".join(bases) or network.title
 
 
 def _named(basis: Basis) -> str:

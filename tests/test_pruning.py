@@ -195,6 +195,8 @@ def test_search_ends_at_the_least(solution, monkeypatch, least: int, degree: int
     assert list(table[1:]) == told
     assert [attempt.parameters for attempt in told] == [count for _, count in oracle.asked]
     assert ending(found) == "complete"
+    last = [attempt for attempt in table if attempt.kept][-1]
+    assert (last.network, last.edges) == (found.network.title, f"chebyshev {degree}")
 
 
 def test_what_grew_too_large_is_not_kept(solution, monkeypatch) -> None:
@@ -265,6 +267,7 @@ def test_an_interrupted_search_keeps_what_it_has(solution, monkeypatch, how: str
     assert sum(attempt.kept for attempt in attempts(found)) == 2
 
 
+@pytest.mark.slow
 def test_real_training_keeps_the_accuracy(solution, monkeypatch) -> None:
     monkeypatch.setattr(search, "STEPS", 25)
     found = pruned(solution)
@@ -291,7 +294,9 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind == "several unknowns")) for kind in KINDS]
+)
 def test_problems_of_every_kind(kind: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(search, "STEPS", 20)
     if kind != "one dimension":

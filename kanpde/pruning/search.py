@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from kanpde.enlarging import bases_of
 from kanpde.estimate import TrainedField
 from kanpde.lifting import impose
 from kanpde.network import Network, network_from_spec, network_spec
@@ -206,11 +207,10 @@ def begun_with(solution: Solution) -> Network | None:
 
 
 def _attempt(candidate: Candidate, found: Solution, kept: bool) -> Attempt:
-    edges = str(found.history[-1].get("basis", "")) if found.history else ""
     return Attempt(
         candidate.change,
         network_of(found).title,
-        edges,
+        bases_of(network_of(found)),
         found.n_parameters,
         found.error_estimate,
         found.seconds,
