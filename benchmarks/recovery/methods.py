@@ -57,8 +57,8 @@ class Method:
 
 METHODS = {
     "kanpde": Method(OWN),
-    "pykan": Method("pykan", ("--width", "5"), rounds=True),
-    "pykan-small": Method("pykan", ("--width", "2"), rounds=True),
+    "pykan": Method("pykan", ("--width", "5"), 180.0, rounds=True),
+    "pykan-small": Method("pykan", ("--width", "2"), 180.0, rounds=True),
 }
 
 
