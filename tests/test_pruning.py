@@ -442,6 +442,22 @@ def test_smallest_says_what_is_wrong(solution, tmp_path: Path) -> None:
         smallest(problem, checkpoint=tmp_path / "s.h5", resume=True)
 
 
+@pytest.mark.parametrize("find", [pruned, lambda given, rtol: smallest(given.problem, rtol, start=given)])
+def test_a_tolerance_that_nothing_meets_is_not_met(solution, monkeypatch, find) -> None:
+    monkeypatch.setattr(search, "trained", Oracle(lambda _: False))
+    found = find(solution, 1e-9)
+    assert not found.converged
+    assert found.record.rtol == 1e-9
+    assert "is above 1.0e-09/1.5, and no smaller network does better" in found.status
+    assert find(solution, 0.1).record.rtol == 0.1
+
+
+def test_smallest_of_what_was_interrupted_says_so(solution) -> None:
+    record = dataclasses.replace(solution.record, status="interrupted", error_estimate=None, converged=False)
+    found = smallest(solution.problem, 1e-3, start=dataclasses.replace(solution, record=record))
+    assert (found.status, ending(found)) == ("interrupted", "interrupted")
+
+
 def test_smallest_of_what_did_not_converge_is_that(solution, monkeypatch) -> None:
     oracle = Oracle(lambda _: True)
     monkeypatch.setattr(search, "trained", oracle)

@@ -13,6 +13,7 @@ from kanpde.pruning.importance import network_of
 from kanpde.pruning.moves import (
     FINEST,
     affordable,
+    at_least,
     at_resolution,
     coarser_edges,
     droppable,
@@ -22,14 +23,14 @@ from kanpde.pruning.moves import (
     straighter,
     thinned,
 )
-from kanpde.pruning.search import Attempt, Candidate, Row, Search, attempts, begun_with
+from kanpde.pruning.search import INTERRUPTED, Attempt, Candidate, Row, Search, attempts, begun_with
 from kanpde.pruning.smaller import check, telling
 from kanpde.pruning.surgery import Node, hidden_nodes, without_nodes
 from kanpde.solution import Solution, load, solve
 
 TINY = ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2))  # sums and products that are tried first, the smallest first
-RESTARTS = 3  # random starts of each network that has no larger one to begin from
-COARSE = 6  # resolution that these begin with
+RESTARTS = 4  # random starts of each network that has no larger one to begin from
+COARSE = 6  # resolution that every other start begins with; what oscillates is lost on coarse edges
 FURTHER = 7919  # what is added to the seed for each of them
 
 
@@ -50,10 +51,9 @@ def smallest(
 
     What `solve` finds is made smaller as by `pruned`. Then networks with one or two nodes a layer are tried from random
     starts. Then nodes go in exchange for finer edges, as long as parameters get fewer, and edges get coarser again,
-    round after round.
-    Where nothing helps any more, the next smaller networks begin from random starts, so that no minimum of the training
-    passes for a limit of the network. What the search ends with is a smallest network among its neighbours; a still
-    smaller one further away is not ruled out.
+    round after round. Where nothing helps any more, the next smaller network begins from random starts, so that a poor
+    minimum does not pass for a limit of the network. What the search ends with is a smallest network among its
+    neighbours; a still smaller one further away is not ruled out.
 
     Args:
         problem: what to solve.
@@ -86,6 +86,7 @@ def smallest(
     known = list(attempts(first))
     search = Search(first, rtol, max_seconds, telling(tell, progress), callback, path, known, begun)
     search.large = begun_with(first) or search.network
+    search.interrupted = first.status == INTERRUPTED
     if search.good:
         thinned(search)
         from_below(search, search.large)
@@ -132,7 +133,8 @@ def _begins(search: Search, network: Network, limit: int) -> bool:
     coarse = at_resolution(network, range(len(network.layers)), COARSE)
     resolution = affordable(coarse, search.network.n_parameters - 1, limit)
     for k in range(1, RESTARTS + 1):
-        other = restarted(coarse, search.best.record.seed + FURTHER * k)
+        start = coarse if k % 2 else at_least(coarse, 2 * resolution // 3)
+        other = restarted(start, search.best.record.seed + FURTHER * k)
         other.scalars = network.scalars
         if search.succeeds(Candidate(f"random start {k}", other, resolution)):
             return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from kanpde.network import Basis, Network
+from kanpde.network import Network
 from kanpde.pruning.importance import idle_inputs, ranked
 from kanpde.pruning.search import Candidate, Search
 from kanpde.pruning.surgery import Node, coarsened, hidden_nodes, straightened, without_nodes
@@ -118,20 +118,21 @@ def resolutions(network: Network, scope: Collection[int]) -> Iterator[int]:
 
 def finer_within(network: Network, most: int) -> Network:
     """The same function with the finest edges that so many parameters allow, up to twice as fine as today."""
-    finer = network.grown(_at_least(affordable(network, most, int(FINEST * finest(network)))))
+    finer = at_least(network, affordable(network, most, int(FINEST * finest(network))))
     finer.scalars = network.scalars
     return finer
 
 
 def affordable(network: Network, most: int, limit: int) -> int:
     """The finest resolution up to a limit that so many parameters allow; 0 where today's is too fine already."""
-    return max((r for r in range(1, limit + 1) if network.grown(_at_least(r)).n_parameters <= most), default=0)
+    return max((r for r in range(1, limit + 1) if at_least(network, r).n_parameters <= most), default=0)
+
+
+def at_least(network: Network, resolution: int) -> Network:
+    """The same function with no coarser edges than this."""
+    return network.grown(lambda _: resolution)
 
 
 def finest(network: Network) -> int:
     """The resolution of its finest edges."""
     return max(resolutions(network, range(len(network.layers))))
-
-
-def _at_least(resolution: int) -> Callable[[Basis], int]:
-    return lambda _: resolution

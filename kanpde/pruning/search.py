@@ -18,7 +18,7 @@ from kanpde.network import Network, network_from_spec, network_spec
 from kanpde.network.architecture import layer_from_spec
 from kanpde.pruning.importance import network_of
 from kanpde.pruning.surgery import fingerprint
-from kanpde.record import SAFETY
+from kanpde.record import SAFETY, Record
 from kanpde.solution import Solution, solve
 from kanpde.solution.files import saved
 from kanpde.solution.units import ScaledField
@@ -179,12 +179,22 @@ class Search:
 
     def result(self) -> Solution:
         """The best solution with the table of what was tried, and with the time of the whole search."""
-        record = self.best.record.answer(self.rtol) or self.best.record
+        record = self._answer()
         table = [dataclasses.asdict(attempt) for attempt in self.attempts]
         spent = self.before + time.perf_counter() - self.started
         large = network_spec(self.large or self.network)
         points = {**record.points, KEY: {"ending": self.ending, "attempts": table, "large": large}}
         return dataclasses.replace(self.best, record=dataclasses.replace(record, points=points, seconds=spent))
+
+    def _answer(self) -> Record:
+        """The best record, as the answer to this search's tolerance."""
+        record = self.best.record
+        answer = record.answer(self.rtol)
+        if answer is not None or not record.converged:
+            return answer or record
+        error = f"the estimated error {record.error_estimate:.1e} is above {self.rtol:.1e}/{SAFETY}"
+        status = f"not converged: {error}, and no smaller network does better; solve to this tolerance first"
+        return dataclasses.replace(record, rtol=self.rtol, converged=False, status=status)
 
 
 def attempts(solution: Solution) -> tuple[Attempt, ...]:
