@@ -29,7 +29,7 @@ def curve(candidate: Candidate) -> tuple[np.ndarray, np.ndarray]:
     """c f(a x + b) + d where the candidate is smooth and not nearly a straight line."""
     places = {
         "log": (1.0, 1.4), "sqrt": (1.0, 1.3), "inverse": (1.0, 1.8), "inverse_square": (1.0, 2.0),
-        "inverse_sqrt": (1.0, 1.5), "power3/2": (1.0, 1.2), "asin": (0.6, 0.3), "tan": (0.9, 0.2),
+        "inverse_sqrt": (1.0, 1.5), "power3/2": (1.0, 1.2), "asin": (0.6, 0.3), "atanh": (0.6, 0.2), "tan": (0.9, 0.2),
         "z*log": (1.3, 2.0), "cbrt": (1.0, 1.6), "linear": (1.0, 0.0),
     }  # fmt: skip
     a, b = places.get(candidate.name, (1.7, 0.4))

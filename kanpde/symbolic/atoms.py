@@ -7,23 +7,32 @@ candidate is recognised by its distance from that space, with constants added to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
 from scipy.optimize import least_squares
 
-from kanpde.symbolic.families import NONE, RATE, Family
+from kanpde.symbolic.families import NONE, Family, modulations
 
 STARTS = 6  # minima of the distance that are followed, a family
 PROMISING = 24  # families that are, a tier
 HOPELESS = 0.6  # distance on the grid
 NEAR = 1e-9  # relative distance of two functions that are the same one
 NEW = 1e-4  # share of an atom that must be outside the span of those before it
-STEPS = 80
-FLATTEST = 3e-3  # relative distance from a straight line
+STEPS = 40
+FIRST_DAMPING, GIVEN_UP, TINY = 1e-3, 1e8, 1e-12
+STILL = 1e-12  # relative change of numbers after which they are found
+DIFFERENCE = 1e-7  # relative
+MOST_CALLS = 80
+RESOLVED = 100.0  # times the tolerance that a function must be from a straight line
 PAIRS = 12  # sums that are followed
 APART = 1e-3  # 1 − ρ² of two atoms in a sum
+MOST_POWERS = 4  # of x before a wave or an exponential
+MOST_COLUMNS = 6  # functions for each curve that they may take
+ROUNDING = 1e-11  # of a column that is new
+HOPELESS_GAP = 1e3  # of functions that are not defined
+MINIMA = 4  # of what they leave that are followed
 SIMPLE = 3  # complexity of the families that sums are made of first
 BEST = 4000  # pairs of the grid that are looked at
 
@@ -109,6 +118,7 @@ def spanning(curves: Curves, allowed: Sequence[Family]) -> Iterator[list[Atom]]:
             known = [atom for atom in known if atom not in chosen]
     if powers and not short:
         yield powers
+    yield from _modulated(curves, allowed)
     if curves.values.shape[1] == 1:
         yield from _sums(curves, allowed)
 
@@ -140,10 +150,10 @@ def _thinned(curves: Curves, atoms: Sequence[Atom]) -> list[Atom]:
     return kept
 
 
-def _is_new(x: np.ndarray, others: Sequence[np.ndarray], values: np.ndarray) -> bool:
+def _is_new(x: np.ndarray, others: Sequence[np.ndarray], values: np.ndarray, share: float = NEW) -> bool:
     inside = _orthonormal(np.column_stack([np.ones(len(x)), *others]))
     gap = values - inside @ (inside.T @ values)
-    return bool(np.linalg.norm(gap) > NEW * np.linalg.norm(values - values.mean()))
+    return bool(np.linalg.norm(gap) > share * np.linalg.norm(values - values.mean()))
 
 
 def _near(curves: Curves, some: Sequence[Family]) -> list[Atom]:
@@ -160,7 +170,7 @@ def _near(curves: Curves, some: Sequence[Family]) -> list[Atom]:
     found = []
     for _, family, starts in begun[: PROMISING if some and some[0].tier else None]:
         found += _followed(family, _apart(starts), curves, space)
-    return [atom for atom in found if atom.distance <= curves.tolerance]
+    return found
 
 
 def _apart(starts: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -185,45 +195,110 @@ def _distances(values: np.ndarray, space: np.ndarray) -> np.ndarray:
 
 def _followed(family: Family, starts: Sequence[tuple[float, float]], curves: Curves, space: np.ndarray) -> list[Atom]:
     """The minima of the distance near some starts, each once."""
+    begun = np.array(starts if family.tier else starts[:1])
+    numbers = _minimised(family, begun, curves.x, space) if family.tier else begun
+    distances = _distances(family(curves.x, *numbers.T), space)
     found: list[Atom] = []
-    for start in starts if family.tier else starts[:1]:
-        atom = _minimised(family, start, curves.x, space)
-        if all(abs(atom.a - o.a) > 1e-5 * abs(o.a) or abs(atom.b - o.b) > 1e-5 for o in found):
+    for (a, b), distance in zip(numbers.tolist(), distances.tolist(), strict=True):
+        atom = Atom(family, a, b, distance)
+        if distance > curves.tolerance or _is_flat(atom, curves.x, RESOLVED * curves.tolerance):
+            continue
+        if all(abs(a - o.a) > 1e-5 * abs(o.a) or abs(b - o.b) > 1e-5 for o in found):
             found.append(atom)
     return found
 
 
-def _minimised(family: Family, start: tuple[float, float], x: np.ndarray, space: np.ndarray) -> Atom:
+def _minimised(family: Family, starts: np.ndarray, x: np.ndarray, space: np.ndarray) -> np.ndarray:
+    """Levenberg-Marquardt on the distance from all starts (k, 2) at once, slopes by differences."""
     free = [k for k, kind in enumerate((family.first, family.second)) if kind != NONE]
+    numbers, damping = starts.copy(), np.full(len(starts), FIRST_DAMPING)
+    gaps = _gaps(family, numbers, x, space)
+    losses = np.square(gaps).sum(axis=1)
+    for _ in range(STEPS):
+        slopes = np.stack([_slope(family, numbers, k, gaps, x, space) for k in free], axis=2)
+        gram = np.einsum("knp,knq->kpq", slopes, slopes)
+        diagonal = np.einsum("kpp->kp", gram)
+        gram = gram + damping[:, None, None] * np.einsum("kp,pq->kpq", diagonal + TINY, np.eye(len(free)))
+        step = np.linalg.solve(gram, -np.einsum("knp,kn->kp", slopes, gaps)[..., None])[..., 0]
+        trial = numbers.copy()
+        trial[:, free] += step
+        following = _gaps(family, trial, x, space)
+        sizes = np.square(following).sum(axis=1)
+        better = sizes < losses
+        numbers[better], gaps[better], losses[better] = trial[better], following[better], sizes[better]
+        damping = np.where(better, 0.1 * damping, 10 * damping)
+        if (np.abs(step) <= STILL * np.maximum(np.abs(numbers[:, free]), 1e-2)).all() or not (damping < GIVEN_UP).any():
+            break
+    return numbers
 
-    def numbers(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        values = list(start)
-        for position, value in zip(free, theta, strict=True):
-            values[position] = float(value)
-        return np.array([values[0]]), np.array([values[1]])
 
-    def gap(theta: np.ndarray) -> np.ndarray:
-        values = family(x, *numbers(theta))[0]
-        with np.errstate(all="ignore"):
-            size = np.linalg.norm(values - values.mean())
-            found = (values - space @ (space.T @ values)) / size if size > 0 else np.full_like(x, np.nan)
-        return found if np.isfinite(found).all() else np.full_like(x, 1e3)
+def _gaps(family: Family, numbers: np.ndarray, x: np.ndarray, space: np.ndarray) -> np.ndarray:
+    """What the space leaves of functions, relative to what is not constant in them, (k, n)."""
+    values = family(x, *numbers.T)
+    with np.errstate(all="ignore"):
+        sizes = np.linalg.norm(values - values.mean(axis=1, keepdims=True), axis=1)
+        found = (values - (values @ space) @ space.T) / sizes[:, None]
+    return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, 1e3)
 
-    theta = np.array([start[k] for k in free])
-    if free:
-        theta = _least(gap, theta)
-    a, b = (float(v[0]) for v in numbers(theta))
-    found = Atom(family, a, b, float(np.linalg.norm(gap(theta))))
-    return replace(found, distance=np.inf) if _is_flat(found, x) else found
+
+def _slope(
+    family: Family, numbers: np.ndarray, k: int, gaps: np.ndarray, x: np.ndarray, space: np.ndarray
+) -> np.ndarray:
+    """The derivative of the gaps by one of the numbers, (k, n)."""
+    shifted, step = numbers.copy(), DIFFERENCE * np.maximum(np.abs(numbers[:, k]), 1e-2)
+    shifted[:, k] += step
+    return (_gaps(family, shifted, x, space) - gaps) / step[:, None]
 
 
 def _least(residual: Callable[[np.ndarray], np.ndarray], theta: np.ndarray) -> np.ndarray:
     scale = np.maximum(np.abs(theta), 1e-2)
-    options = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "max_nfev": STEPS, "x_scale": scale}
+    options = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15, "max_nfev": MOST_CALLS, "x_scale": scale}
     try:
         return np.asarray(least_squares(residual, theta, **options).x)
     except (ValueError, np.linalg.LinAlgError):
         return theta
+
+
+# --- polynomials times a wave or an exponential -----------------------------------------------------------------------
+
+
+def _modulated(curves: Curves, allowed: Sequence[Family]) -> Iterator[list[Atom]]:
+    """Σ x^k f(a x) for one a, f an exponential, or sine and cosine, or damped waves: as few as span the curves."""
+    for group in modulations({family.name for family in allowed}, MOST_POWERS):
+        if len(group) > MOST_COLUMNS * curves.values.shape[1]:
+            continue
+        grid = np.stack(group[0].grid(curves.x), axis=1)
+        gaps = np.linalg.norm(_residuals(curves, group, grid), axis=1)
+        for k in np.argsort(gaps)[:MINIMA]:
+            atoms = _tuned(curves, group, grid[k])
+            if curves.covered(atoms):
+                yield _thinned(curves, atoms[::-1])
+                return
+
+
+def _tuned(curves: Curves, group: Sequence[Family], start: np.ndarray) -> list[Atom]:
+    """A group with the numbers that leave least of the curves."""
+    count = group[0].tier
+
+    def residual(theta: np.ndarray) -> np.ndarray:
+        return _residuals(curves, group, np.append(theta, start[count:])[None])[0]
+
+    found = np.append(_least(residual, start[:count]), start[count:])
+    return [Atom(family, float(found[0]), float(found[1]), 0.0) for family in group]
+
+
+def _residuals(curves: Curves, group: Sequence[Family], numbers: np.ndarray) -> np.ndarray:
+    """What constants and the functions of a group leave of the curves, for k pairs of numbers, (k, n r)."""
+    a, b = numbers.T
+    columns = np.stack([np.ones((len(a), len(curves.x))), *(family(curves.x, a, b) for family in group)], axis=2)
+    good = np.isfinite(columns).all(axis=(1, 2))
+    sizes = np.linalg.norm(columns, axis=1, keepdims=True)
+    scaled = np.where(good[:, None, None], columns / np.where(sizes > 0, sizes, 1.0), 0.0)
+    inside, triangular = np.linalg.qr(scaled)
+    diagonal = np.abs(np.einsum("kpp->kp", triangular))
+    inside = inside * (diagonal > ROUNDING * np.maximum(diagonal.max(axis=1, keepdims=True), 1e-300))[:, None, :]
+    gaps = curves.values - np.einsum("knp,kmp,mr->knr", inside, inside, curves.values, optimize=True)
+    return np.where(good[:, None], gaps.reshape(len(a), -1), HOPELESS_GAP)
 
 
 # --- a single curve as a sum of two or three atoms -------------------------------------------------------------------
@@ -233,23 +308,31 @@ def _sums(curves: Curves, allowed: Sequence[Family]) -> Iterator[list[Atom]]:
     """Two or three atoms whose sum a single curve is."""
     simple = [family for family in allowed if family.tier < 2 and family.complexity <= SIMPLE]
     single = [family for family in allowed if family.tier < 2]
-    damped = [family for family in allowed if family.first == RATE]
-    for some in filter(None, (simple, damped, single)):
+    for some in filter(None, (simple, single)):
         table = _Table.of(curves, some)
         pairs = [_together(table.atoms(group), curves) for group in table.pairs()[:PAIRS]]
         triples = (_together([*pair, table.next(pair)], curves) for pair in pairs)
         for found in (*pairs, *triples):
-            if not any(_is_flat(atom, curves.x) for atom in found) and curves.covered(found):
+            if curves.covered(found) and _are_apart(curves, found):
                 yield found
                 return
 
 
-def _is_flat(atom: Atom, x: np.ndarray) -> bool:
-    """Whether it can hardly be told from a straight line without being one."""
+def _are_apart(curves: Curves, atoms: Sequence[Atom]) -> bool:
+    """Whether none is nearly a straight line, nor nearly a combination of the others: what cancels explains nothing."""
+    x = curves.x
+    if any(_is_flat(atom, x, RESOLVED * curves.tolerance) for atom in atoms):
+        return False
+    rows = [atom.values(x) for atom in atoms]
+    return all(_is_new(x, rows[:k] + rows[k + 1 :], row, APART) for k, row in enumerate(rows))
+
+
+def _is_flat(atom: Atom, x: np.ndarray, least: float) -> bool:
+    """Whether it can hardly be told from a straight line without being one; `least` is the relative distance."""
     values = atom.values(x)
     line = _orthonormal(np.column_stack([np.ones(len(x)), x]))
     gap, size = values - line @ (line.T @ values), values - values.mean()
-    return not atom.family.power and bool(np.linalg.norm(gap) < FLATTEST * np.linalg.norm(size))
+    return not atom.family.power and bool(np.linalg.norm(gap) < least * np.linalg.norm(size))
 
 
 @dataclass(frozen=True, eq=False)

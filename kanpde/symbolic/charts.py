@@ -62,7 +62,7 @@ def _curve(space: tuple[sp.Symbol, ...], curve: object) -> Chart | None:
         a, b = map(meant, curve.axes)
         angle, sign = meant(curve.angle), 1 if curve.end > curve.start else -1
         along = sp.Matrix([a * sp.cos(THETA), b * sp.sin(THETA)])
-        parameter, place = THETA, sp.Matrix(list(map(meant, curve.center))) + _rotation(angle) * along
+        parameter, place = THETA, sp.Matrix(list(map(meant, curve.center))) + rotation(angle) * along
     elif isinstance(curve, Segment):
         start, end = (sp.Matrix(list(map(meant, p))) for p in (curve.start, curve.end))
         parameter, sign, place = S, 1, start + S * (end - start)
@@ -73,7 +73,8 @@ def _curve(space: tuple[sp.Symbol, ...], curve: object) -> Chart | None:
     return Chart(dict(zip(space, place, strict=True)), (dy / length, -dx / length))
 
 
-def _rotation(angle: sp.Expr) -> sp.Matrix:
+def rotation(angle: sp.Expr) -> sp.Matrix:
+    """By an angle, (2, 2)."""
     return sp.Matrix([[sp.cos(angle), -sp.sin(angle)], [sp.sin(angle), sp.cos(angle)]])
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 import sympy as sp
 
 LARGEST_DENOMINATOR = 24
-LARGEST_NUMERATOR = 400
+LARGEST_NUMERATOR = 1_000_000  # times its denominator: what digits bear is decided by CHANCE
 ROOTS = (2, 3, 5, 6, 7, 10)
 CHANCE = 1e-3  # that a simple constant lies as near as the one found by accident
 
@@ -62,7 +62,7 @@ def recognised(number: float, tolerance: float, extra: Sequence[sp.Expr] = ()) -
         return Recognised(sp.S.Zero, True, abs(number))
     found = []
     for factor, weight in (*_families(), *((e, 1) for e in extra)):
-        part = _rational(number / float(factor), tolerance)
+        part = _rational(number / float(factor), tolerance) or _unit_fraction(number / float(factor), tolerance)
         if part is not None:
             cost = _size(part) * 3.0**weight
             if cost * tolerance < CHANCE:
@@ -78,11 +78,18 @@ def _size(part: sp.Rational) -> float:
     return float(abs(part.p) * part.q)
 
 
+def _unit_fraction(number: float, tolerance: float) -> sp.Rational | None:
+    """One over a whole number that is larger than those denominators."""
+    below = round(1 / number) if abs(number) > 1 / LARGEST_NUMERATOR else 0
+    near = below != 0 and math.isclose(1 / below, number, rel_tol=tolerance)
+    return sp.Rational(1, below) if near else None
+
+
 def _rational(number: float, tolerance: float) -> sp.Rational | None:
     """The rational with the least denominator within the tolerance."""
     for denominator in range(1, LARGEST_DENOMINATOR + 1):
         numerator = round(number * denominator)
         near = math.isclose(numerator / denominator, number, rel_tol=tolerance)
-        if near and 0 < abs(numerator) <= LARGEST_NUMERATOR:
+        if near and 0 < abs(numerator) * denominator <= LARGEST_NUMERATOR:
             return sp.Rational(numerator, denominator)
     return None

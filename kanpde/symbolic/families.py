@@ -6,7 +6,7 @@ phase, nor a straight line for a flat exponential.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -26,6 +26,7 @@ SHIFTS = 33
 PHASES = 16
 RATES = 10  # of each sign, beside waves
 COARSE = 60  # frequencies where a rate is searched as well
+HUGE = 1e60  # beyond it a value is no value
 MOST_TURNS = 160  # eighths of a wave on the data
 SMALLEST, LARGEST = 0.2, 25.0  # of a scale, in units of one over the width of the data
 
@@ -66,7 +67,7 @@ class Family:
         with np.errstate(all="ignore"):
             (found,) = self._program(arguments, np)
         found = np.broadcast_to(np.asarray(found, dtype=float), (shape[0] * shape[1],)).reshape(shape)
-        return np.where(np.isfinite(found), found, np.nan)
+        return np.where(np.abs(found) < HUGE, found, np.nan)
 
     def written(self, x: sp.Expr, a: float, b: float) -> sp.Expr:
         """The function with its numbers."""
@@ -138,8 +139,10 @@ def _companions(candidate: Candidate) -> list[Family]:
             Family("sin", lambda x, a, _b: sp.cos(a * x), 3, WAVES),
             Family("sin", lambda x, a, _b: x * sp.sin(a * x), 5, WAVES),
             Family("sin", lambda x, a, _b: x * sp.cos(a * x), 5, WAVES),
-            Family("sin", lambda x, a, b: sp.exp(a * x) * sp.sin(b * x), 6, RATE, WAVES),
-            Family("sin", lambda x, a, b: sp.exp(a * x) * sp.cos(b * x), 6, RATE, WAVES),
+            Family("sin", lambda x, a, _b: x**2 * sp.sin(a * x), 6, WAVES),
+            Family("sin", lambda x, a, _b: x**2 * sp.cos(a * x), 6, WAVES),
+            Family("sin", _damped(sp.sin), 6, RATE, WAVES),
+            Family("sin", _damped(sp.cos), 6, RATE, WAVES),
         ]
     if candidate.name == "exp":
         return [
@@ -153,3 +156,25 @@ def _companions(candidate: Candidate) -> list[Family]:
             Family("square", lambda x, _a, b: sp.log(x**2 + b), 5, NONE, SHIFT),
         ]
     return []
+
+
+def modulations(names: Collection[str], powers: int) -> list[list[Family]]:
+    """Groups that share their numbers: powers of x times an exponential or waves, and damped waves."""
+    exponentials = [
+        [Family("exp", _power(sp.exp, j), 3 + j, GROWTH) for j in range(k + 1)] for k in range(1, powers + 1)
+    ]
+    waves = [
+        [Family("sin", _power(f, j), 3 + j, WAVES) for j in range(k + 1) for f in (sp.sin, sp.cos)]
+        for k in range(1, powers + 1)
+    ]
+    damped = [[Family("sin", _damped(f), 6, RATE, WAVES) for f in (sp.sin, sp.cos)]]
+    found = [*(damped if "sin" in names else []), *(exponentials if "exp" in names else [])]
+    return sorted([*found, *(waves if "sin" in names else [])], key=len)
+
+
+def _power(function: Callable[[sp.Expr], sp.Expr], k: int) -> Maker:
+    return lambda x, a, _b: x**k * function(a * x)
+
+
+def _damped(function: Callable[[sp.Expr], sp.Expr]) -> Maker:
+    return lambda x, a, b: sp.exp(a * x) * function(b * x)

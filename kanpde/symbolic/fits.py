@@ -22,6 +22,7 @@ SAMPLES = 101  # of a curve that are searched on
 SCALES = 32  # a on the grid
 SHIFTS = 41  # b
 MOST_TURNS = 160  # eighths of a wave on the data
+PLAINER = 4.0  # times the mean squared error on the grid that a candidate counts for each unit of its complexity
 PROMISING = 10  # candidates that are fitted for a diagram
 HOPELESS = 0.5  # of the spread that the best start of the grid may leave
 STARTS = 3  # of the local search
@@ -262,7 +263,7 @@ def ranked(
     if _flat(y, w):
         return []
     begun = [(starts, c) for c in candidates if (starts := _starts(c, x, y, w))]
-    begun.sort(key=lambda pair: pair[0][0][0])
+    begun.sort(key=lambda pair: pair[0][0][0] * PLAINER ** pair[1].complexity)
     found = [fit for starts, c in begun[:most] if (fit := _best(c, starts, x, y, w)) is not None]
     return sorted(found, key=lambda fit: fit.error)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import sympy as sp
+from sympy.printing import numpy as numpy_printing
 
 from kanpde.errors import ProblemError
 from kanpde.expression import Program, as_expression
@@ -16,7 +17,7 @@ from kanpde.problem import Problem
 from kanpde.residuals import ResidualSystem
 from kanpde.symbolic.proof import Proof, proof
 from kanpde.symbolic.refit import on_equations, relative
-from kanpde.symbolic.search import Choice, Guess, guesses, proposed
+from kanpde.symbolic.search import Choice, Guess, Late, guesses, proposed
 from kanpde.symbolic.settling import Settled, settled
 from kanpde.symbolic.snapping import Snap
 from kanpde.symbolic.target import FLOOR, Target, largest_box
@@ -24,11 +25,16 @@ from kanpde.symbolic.tree import TreeNetwork
 
 Values = Callable[[np.ndarray], np.ndarray]
 UNKNOWN = 1e-6  # relative error of a solution without an estimate, as it is taken here
+NOISES = (1.0, 30.0)  # times the error of the solution that its values are looked at with: estimates are of the norm
 ALLOWED = 30.0  # times the error of the solution that a formula may be off by default
 LEAST = 1e-6  # the same, at least
 POINTS = 600  # at which a formula is compared with the solution
+LARGEST_RESIDUAL = 1e-3  # relative, of a formula that is worth showing
 SECONDS = 60.0
+HALF = 0.5  # of that time, after which nothing that takes long is begun
+SPECIAL = (sp.besselj, sp.erf)  # that NumPy alone has not
 EACH = 3  # guesses of every unknown of a system that are combined
+MOST_CONSTANTS = 12  # of the statement
 SIMPLE = 160  # operations up to which SymPy is asked for a simpler form
 
 
@@ -105,13 +111,13 @@ def _short(expression: sp.Expr) -> sp.Expr:
 
 
 def _numpy(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> str:
-    lines = ["import numpy as np"]
-    if any(e.atoms(sp.besselj, sp.erf) for _, e in pairs):
-        lines.append("import scipy.special")
+    special = any(e.has(*SPECIAL) for _, e in pairs)
+    lines = ["import numpy as np", *(["import scipy.special"] if special else [])]
+    settings = {"fully_qualified_modules": True}
+    printer = numpy_printing.SciPyPrinter(settings) if special else numpy_printing.NumPyPrinter(settings)
     for unknown, expression in pairs:
         names = ", ".join(map(str, unknown.args))
-        printer = sp.printing.numpy.SciPyPrinter({"fully_qualified_modules": True})
-        body = printer.doprint(expression).replace("numpy.", "np.")
+        body = printer.doprint(expression).replace("numpy.", "np.").replace("scipy.constants.pi", "np.pi")
         lines += ["", "", f"def {unknown.func.__name__}({names}):", f"    return {body}"]
     return "\n".join(lines) + "\n" if pairs else ""
 
@@ -161,17 +167,21 @@ def symbolic(
     """
     began = time.monotonic()
     noise = max(FLOOR, UNKNOWN if error is None else error)
-    search = _Search(problem, values, noise, rtol or max(LEAST, ALLOWED * noise), tuple(scalars))
     best = Formula(problem.unknowns, None, reason="")
     tried = 0
-    for group in search.groups(choice or Choice(), propose, seed):
+    late = lambda: time.monotonic() - began > HALF * seconds  # noqa: E731 - a clock, not a function of the module
+    searches = [
+        _Search(problem, values, factor * noise, rtol or max(LEAST, ALLOWED * noise), tuple(scalars))
+        for factor in NOISES
+    ]
+    for search, group in ((s, g) for s in searches for g in s.groups(choice or Choice(), propose, seed, late)):
         found = search.judged(group)
         tried += 1
         if found is not None and (best.expressions is None or _rank(found) < _rank(best)):
             best = found
         if best.proved or time.monotonic() - began > seconds:
             break
-    reason = "" if best.expressions is not None else search.reason(tried)
+    reason = "" if best.expressions is not None else searches[-1].reason(tried)
     return _with_time(best, reason, time.monotonic() - began)
 
 
@@ -195,7 +205,7 @@ class _Search:
     scalars: tuple[float, ...]
 
     def groups(
-        self, choice: Choice, propose: Mapping[sp.Expr, sp.Expr] | None, seed: int
+        self, choice: Choice, propose: Mapping[sp.Expr, sp.Expr] | None, seed: int, late: Late
     ) -> Iterator[tuple[Guess, ...]]:
         """One guess an unknown field."""
         targets = self._targets()
@@ -203,16 +213,16 @@ class _Search:
             yield self._proposed(targets, propose, seed)
             return
         if len(targets) == 1:
-            for guess in guesses(targets[0], choice, self._judge, seed):
+            for guess in guesses(targets[0], choice, self._judge, seed, late):
                 yield (guess,)
             return
         lists = []
         for target in targets:
-            lists.append(list(itertools.islice(guesses(target, choice, None, seed), 1)))
+            lists.append(list(itertools.islice(guesses(target, choice, None, seed, late), 1)))
             if not lists[-1]:
                 return
         yield tuple(guess for (guess,) in lists)
-        more = [list(itertools.islice(guesses(target, choice, None, seed), EACH)) for target in targets]
+        more = [list(itertools.islice(guesses(target, choice, None, seed, late), EACH)) for target in targets]
         yield from itertools.islice(itertools.product(*more), 1, EACH**2)
 
     def _targets(self) -> list[Target]:
@@ -243,10 +253,14 @@ class _Search:
         """Numbers found on the equation and put to the proof; None where it is far from the solution."""
         if len(group) < len(self.problem.fields):
             return None
-        found = settled(self.problem, [guess.expression for guess in group], self.scalars, _constants(self.problem))
+        begun = [guess.expression for guess in group]
+        try:
+            found = settled(self.problem, begun, self.scalars, _constants(self.problem))
+        except (ProblemError, np.linalg.LinAlgError):  # a kink has no second derivative, a pole may lie in the domain
+            return None
         expressions, result = self._proved(found)
         gap = self._gap(expressions)
-        if not gap <= self.allowed:
+        if not (gap <= self.allowed and found.residual <= LARGEST_RESIDUAL):
             return None
         names = [parameter.name for parameter in self.problem.parameters]
         return Formula(
@@ -295,14 +309,11 @@ def _of_unknowns(problem: Problem, fields: Sequence[sp.Expr]) -> tuple[sp.Expr, 
 
 
 def _constants(problem: Problem) -> tuple[sp.Expr, ...]:
-    """Numbers of the equations that are not rational, for multiples of them to be recognised."""
-    numbers = {
-        part
-        for operator in problem.operators
-        for part in sp.preorder_traversal(operator.expression)
-        if isinstance(part, sp.Pow | sp.exp | sp.log) and part.is_number and part.is_real and part.is_positive
-    }
-    return tuple(sorted((n for n in numbers if not n.is_rational), key=sp.count_ops)[:6])
+    """Numbers in the statement that are not rational, for multiples of them to be recognised."""
+    operators = [*problem.operators, *(c.operator for c in problem.conditions if c.operator is not None)]
+    parts = {part for operator in operators for part in sp.preorder_traversal(operator.expression) if part.args}
+    numbers = {part for part in parts if part.is_number and part.is_real and not part.has(sp.Float)}
+    return tuple(sorted((n for n in numbers if not n.is_rational and n != 0), key=sp.count_ops)[:MOST_CONSTANTS])
 
 
 def simplified(expression: sp.Expr) -> sp.Expr:

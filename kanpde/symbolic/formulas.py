@@ -20,19 +20,21 @@ Symbols = tuple[sp.Symbol, ...]
 
 
 def freed(expressions: Sequence[sp.Expr]) -> tuple[Expressions, Symbols, tuple[float, ...]]:
-    """Every floating-point number becomes a symbol of its own: the expressions, the symbols, their values."""
-    values: list[float] = []
+    """Every floating-point number becomes a symbol: the expressions, the symbols, their values.
+
+    Numbers that agree in all digits are one: the same function with the same numbers stands in many terms.
+    """
+    values: dict[float, sp.Symbol] = {}
 
     def named(expression: sp.Expr) -> sp.Expr:
         if isinstance(expression, sp.Float):
-            values.append(float(expression))
-            return _symbol(len(values) - 1)
+            return values.setdefault(float(expression), _symbol(len(values)))
         if not expression.args:
             return expression
         return expression.func(*map(named, expression.args))
 
     found = tuple(named(expression) for expression in expressions)
-    return found, tuple(map(_symbol, range(len(values)))), tuple(values)
+    return found, tuple(values.values()), tuple(values)
 
 
 def _symbol(k: int) -> sp.Symbol:

@@ -12,6 +12,7 @@ from kanpde.domain.piece import BoxPiece
 from kanpde.operator import DifferentialOperator
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.symbolic.charts import chart_of, meant
+from kanpde.symbolic.integrals import integral
 
 Expressions = Sequence[sp.Expr]
 
@@ -58,14 +59,28 @@ def claims(problem: Problem, fields: Expressions) -> list[Claim]:
     """All that must vanish: the equations everywhere, the conditions on each flat piece of their regions."""
     found = [Claim(f"equation {k}", inserted(o, fields)) for k, o in enumerate(problem.operators, 1)]
     for condition in problem.conditions:
-        found += _of_condition(condition, fields)
+        if condition.kind == "observations":  # measurements have errors: the fit heeds them, no formula must match them
+            continue
+        found += _of_condition(problem, condition, fields)
     return found
 
 
-def _of_condition(condition: CompiledCondition, fields: Expressions) -> Iterator[Claim]:
-    if condition.kind == "periodic" or condition.kind in ("integral", "observations") or condition.operator is None:
+def _of_condition(problem: Problem, condition: CompiledCondition, fields: Expressions) -> Iterator[Claim]:
+    if condition.kind == "integral":
+        return iter([Claim(condition.label, _integral(problem, condition, fields))])
+    if condition.kind == "periodic" or condition.operator is None:
         return iter([Claim(condition.label, _periodic(condition, fields))])
     return (Claim(condition.label, _on_piece(condition, fields, piece)) for piece in condition.region.pieces())
+
+
+def _integral(problem: Problem, condition: CompiledCondition, fields: Expressions) -> sp.Expr | None:
+    assert condition.operator is not None
+    assert condition.value is not None
+    if condition.operator.normal:
+        return None
+    whole = inserted(condition.operator, fields)
+    found = integral(whole, condition.region.pieces(), problem.domain.space)
+    return None if found is None else found - rational(condition.value)
 
 
 def _on_piece(condition: CompiledCondition, fields: Expressions, piece: object) -> sp.Expr | None:

@@ -103,6 +103,8 @@ def spread(system: ResidualSystem) -> Spread:
 
 
 def _errors(jacobian: np.ndarray, residual: np.ndarray) -> list[float]:
+    if not (np.isfinite(jacobian).all() and np.isfinite(residual).all()):
+        return [np.inf] * jacobian.shape[1]
     size = np.linalg.norm(jacobian, axis=0)
     _, singular, vectors = np.linalg.svd(jacobian / np.where(size > 0, size, 1.0), full_matrices=False)
     sigma = float(np.sqrt(np.mean(np.square(residual)))) + np.finfo(float).eps * float(np.abs(size).max(initial=0.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,8 @@ from kanpde.symbolic.ridges import ridges
 from kanpde.symbolic.separable import curves_along, separated
 from kanpde.symbolic.snapping import Judge, Snap, snapped
 from kanpde.symbolic.target import Target
+
+Late = Callable[[], bool]
 
 LARGEST_DIMENSION = 4  # of a function that trees are tried on
 FEW = 2  # of each kind that are tried
@@ -73,7 +75,9 @@ class Guess:
     steps: tuple[Snap, ...] = ()
 
 
-def guesses(target: Target, choice: Choice, judge: Judge | None = None, seed: int = 0) -> Iterator[Guess]:
+def guesses(
+    target: Target, choice: Choice, judge: Judge | None = None, seed: int = 0, late: Late = lambda: False
+) -> Iterator[Guess]:
     """Expressions that follow a target, from the cheap and simple ones to the others.
 
     Args:
@@ -81,6 +85,7 @@ def guesses(target: Target, choice: Choice, judge: Judge | None = None, seed: in
         choice: what may be used.
         judge: the rows of the equation, where there is one for this unknown alone; its values by default.
         seed: of random starts.
+        late: whether nothing that takes long is to be begun any more.
     """
     if target.size == 0.0:
         yield Guess("zero", sp.S.Zero)
@@ -94,15 +99,15 @@ def guesses(target: Target, choice: Choice, judge: Judge | None = None, seed: in
         quotient = ratio(target) if "inverse" in choice.names else None
         yield from () if quotient is None else (Guess("a ratio of polynomials", quotient),)
     yield from (Guess("a function of a sum of products", e) for e in _few(undone(target, allowed, choice.names)))
-    yield from _factored(target, choice, seed)
-    yield from _by_trees(target, choice, judge, seed)
+    yield from _factored(target, choice, seed, late)
+    yield from _by_trees(target, choice, judge, seed, late)
 
 
 def _few(found: Iterator[sp.Expr]) -> Iterator[sp.Expr]:
     return itertools.islice(found, FEW)
 
 
-def _factored(target: Target, choice: Choice, seed: int) -> Iterator[Guess]:
+def _factored(target: Target, choice: Choice, seed: int, late: Late) -> Iterator[Guess]:
     """A function of one coordinate times what is left, which is looked at in the same way."""
     if target.dimension < 3:
         return
@@ -121,19 +126,21 @@ def _factored(target: Target, choice: Choice, seed: int) -> Iterator[Guess]:
         size = float(np.abs(numbers).max())
         factor = sp.Add(*[sp.Float(c, 15) * e for c, e in zip(numbers, at_once, strict=True) if abs(c) > 1e-7 * size])
         scale = float(factor.subs(x, at))
-        for guess in itertools.islice(guesses(target.without(axis, at), choice, None, seed), FEW):
+        for guess in itertools.islice(guesses(target.without(axis, at), choice, None, seed, late), FEW):
             yield Guess(f"a factor of {x} and {guess.form}", factor / scale * guess.expression, guess.steps)
         return
 
 
-def _by_trees(target: Target, choice: Choice, judge: Judge | None, seed: int) -> Iterator[Guess]:
+def _by_trees(target: Target, choice: Choice, judge: Judge | None, seed: int, late: Late) -> Iterator[Guess]:
     """Trees of series trained on the values, whose edges are snapped one by one."""
-    if target.dimension > LARGEST_DIMENSION:
+    if target.dimension > LARGEST_DIMENSION or late():
         return
     points = target.points(POINTS)
     rows = judge if judge is not None else lambda network: on_values(target, network, points)
     limits = [choice.of(x) for x in target.coordinates]
     for form in grown(target, FOLLOWS * target.noise, seed):
+        if late():
+            return
         found = snapped(form.tree, rows, points, max(SNAPPED, target.noise), choice.candidates, limits)
         expression = expression_of(found.tree, target.coordinates)
         if found.complete and expression is not None:

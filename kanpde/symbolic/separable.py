@@ -56,16 +56,18 @@ def separated(target: Target, allowed: Sequence[Sequence[Family]]) -> Iterator[s
     spaces = [curves_along(target, axis) for axis in range(target.dimension)]
     if any(space is None for space in spaces):
         return
-    choices = []
-    for space, some in zip(spaces, allowed, strict=True):
-        assert space is not None
-        choices.append(list(itertools.islice(spanning(space, some), 2)))
-        if not choices[-1]:
+    searches = [spanning(space, some) for space, some in zip(spaces, allowed, strict=True) if space is not None]
+    choices = [list(itertools.islice(search, 1)) for search in searches]
+    seen = 0
+    while all(choices) and seen < MOST_CHOICES:
+        for atoms in list(itertools.product(*choices))[seen:]:
+            found = combined(target, atoms)
+            if found is not None:
+                yield found
+        seen = int(np.prod([len(some) for some in choices]))
+        choices = [[*some, *itertools.islice(search, 1)] for some, search in zip(choices, searches, strict=True)]
+        if int(np.prod([len(some) for some in choices])) == seen:
             return
-    for atoms in itertools.islice(itertools.product(*choices), MOST_CHOICES):
-        found = combined(target, atoms)
-        if found is not None:
-            yield found
 
 
 def combined(target: Target, atoms: Sequence[Sequence[Atom]]) -> sp.Expr | None:

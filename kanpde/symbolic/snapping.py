@@ -22,7 +22,7 @@ POOR = 0.03  # relative error of a fit beyond which a candidate is not tried
 WORSE = 10.0  # by this factor the residual may grow in a snap
 SIMPLER = 30.0  # times the best error that a candidate may have for each unit of complexity that it saves
 SAMPLES = 201  # of a curve
-PROMISING = 14  # candidates that are fitted
+PROMISING = 8  # candidates that are fitted
 NAMES = sp.symbols("k_a k_b k_c k_d", real=True)
 
 
