@@ -401,6 +401,17 @@ def test_random_starts_help_where_what_is_left_does_not(solution, monkeypatch) -
     assert len(starts) == descent.RESTARTS
 
 
+def test_every_other_random_start_has_fine_edges(solution, monkeypatch) -> None:
+    oracle = Oracle(lambda _: False)
+    monkeypatch.setattr(search, "trained", oracle)
+    fine = search._with(solution, solution.network.grown(lambda _: 18))
+    descent.afresh(search.Search(fine, 1e-3))
+    sizes = [count for _, count in oracle.asked]
+    assert len(sizes) == descent.RESTARTS
+    assert sizes[0] == sizes[2] < sizes[1] == sizes[3]
+    assert len({key for key, _ in oracle.asked}) == descent.RESTARTS
+
+
 def test_a_search_goes_on_where_it_was(solution, monkeypatch, tmp_path: Path) -> None:
     def good(net: Network) -> bool:
         return net.layers[0].outputs >= 2 and min(edges_of(net)) >= 4
