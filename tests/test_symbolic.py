@@ -214,13 +214,64 @@ def test_floating_point_proves_nothing() -> None:
     assert not vanishes((x + 1.0) ** 2 - x**2 - 2 * x - 1)
 
 
-def test_what_cannot_be_written_down_stays_open() -> None:
-    """A circle is no flat piece."""
-    problem = cases.load("neumann")
-    found = proof(problem, problem.exact_fields)
+def test_what_cannot_be_integrated_stays_open() -> None:
+    x, y = sp.symbols("x y", real=True)
+    u = sp.Function("u")(x, y)
+    disk = kp.Disk((x, y), (0, 0), 1)
+    problem = kp.Problem(
+        disk, sp.Eq(kp.laplacian(u), sp.exp(x)), [kp.Dirichlet(u, sp.exp(x)), kp.Integral(u, 3)], name="open"
+    )
+    found = proof(problem, [sp.exp(x)])
     assert not found.proved
+    assert {c.label for c in claims(problem, [sp.exp(x)]) if c.expression is None} == {problem.conditions[1].label}
+    assert problem.conditions[1].label in found.open
     assert "equation 1" not in found.open
-    assert {c.label for c in claims(problem, problem.exact_fields) if c.expression is None} == set(found.open)
+
+
+def test_normals_and_integrals_of_a_disk_are_shown() -> None:
+    problem = cases.load("neumann")
+    assert proof(problem, problem.exact_fields).proved
+    shifted = proof(problem, [problem.exact_fields[0] + sp.Rational(1, 7)])
+    assert shifted.open == (problem.conditions[1].label,)
+    tilted = proof(problem, [problem.exact_fields[0] + problem.coordinates[0]])
+    assert tilted.open == (problem.conditions[0].label,)
+
+
+def test_sides_and_holes_are_shown() -> None:
+    """A triangle with a slanting side, a tilted ellipse, a ball, and a hole, whose normal points inwards."""
+    x, y, z = sp.symbols("x y z", real=True)
+    u, w = sp.Function("u")(x, y), sp.Function("w")(x, y, z)
+    exact = x**2 + 3 * x * y
+    triangle = kp.Polygon((x, y), [(0, 0), (2, 0), (0, 1)])
+    ring = kp.Disk((x, y), (0, 0), 2) - kp.Disk((x, y), (sp.Rational(1, 2), 0), 1)
+    slope = sp.diff(exact, x) * kp.Normal()[0] + sp.diff(exact, y) * kp.Normal()[1]
+    for domain in (triangle, ring, kp.Ellipse((x, y), (1, 0), (2, 1), angle=0.3)):
+        for sign in (1, -1):
+            condition = kp.Condition(sp.Eq(kp.normal_derivative(u), sign * slope))
+            problem = kp.Problem(domain, sp.Eq(kp.laplacian(u), 2), [condition, kp.Dirichlet(u, exact)], name="sides")
+            assert proof(problem, [exact]).proved == (sign == 1), domain
+    ball = kp.Sphere((x, y, z), (0, 0, 1), 2)
+    radial = x**2 + y**2 + (z - 1) ** 2
+    problem = kp.Problem(ball, sp.Eq(kp.laplacian(w), 6), [kp.Robin(w, 1, 1, 8)], name="ball")
+    assert proof(problem, [radial]).proved
+    assert not proof(problem, [radial + 1]).proved
+
+
+def test_integrals_over_boxes_at_each_time() -> None:
+    x, t = sp.symbols("x t", real=True)
+    u = sp.Function("u")(x, t)
+    exact = sp.exp(-t) * (1 + sp.cos(sp.pi * x) ** 2 * x)
+    value = sp.exp(-t) * sp.integrate(1 + sp.cos(sp.pi * x) ** 2 * x, (x, 0, 1))
+    rod = kp.Box({x: (0, 1)}) * kp.Time(t, (0, 1))
+    source = sp.diff(exact, t) - sp.diff(exact, x, 2)
+    ends = [
+        kp.Neumann(u, sign * sp.diff(exact, x).subs(x, end), on=side)
+        for end, sign, side in ((0, -1, rod.lower(x)), (1, 1, rod.upper(x)))
+    ]
+    conditions = [kp.Initial(u, exact.subs(t, 0)), *ends, kp.Integral(u, value)]
+    problem = kp.Problem(rod, sp.Eq(u.diff(t) - u.diff(x, 2), source), conditions, name="rod")
+    assert proof(problem, [exact]).proved
+    assert proof(problem, [2 * exact]).open[-1] == problem.conditions[-1].label
 
 
 def test_periodic_conditions() -> None:

@@ -199,7 +199,11 @@ def reference(file: File, order: Order = "2", shape: Shape = None, out: Out = RE
 
 @app.command()
 def show(
-    result: Result = None, formula: AsFormula = False, language: Language = "text", out: Out = RESULTS, json: Json = False
+    result: Result = None,
+    formula: AsFormula = False,
+    language: Language = "text",
+    out: Out = RESULTS,
+    json: Json = False,
 ) -> int:
     """Say what a result is: the problem, its accuracy, and where it comes from; or its formula."""
     return show_formulas(result, out, language, json) if formula else commands.show_results(result, out, json)

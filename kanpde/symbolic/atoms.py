@@ -21,7 +21,7 @@ HOPELESS = 0.6  # distance on the grid
 NEAR = 1e-9  # relative distance of two functions that are the same one
 NEW = 1e-4  # share of an atom that must be outside the span of those before it
 STEPS = 40
-FIRST_DAMPING, GIVEN_UP, TINY = 1e-3, 1e8, 1e-12
+FIRST_DAMPING, LEAST_DAMPING, GIVEN_UP, TINY = 1e-3, 1e-10, 1e8, 1e-12
 STILL = 1e-12  # relative change of numbers after which they are found
 DIFFERENCE = 1e-7  # relative
 MOST_CALLS = 80
@@ -226,7 +226,7 @@ def _minimised(family: Family, starts: np.ndarray, x: np.ndarray, space: np.ndar
         sizes = np.square(following).sum(axis=1)
         better = sizes < losses
         numbers[better], gaps[better], losses[better] = trial[better], following[better], sizes[better]
-        damping = np.where(better, 0.1 * damping, 10 * damping)
+        damping = np.where(better, np.maximum(0.1 * damping, LEAST_DAMPING), 10 * damping)
         if (np.abs(step) <= STILL * np.maximum(np.abs(numbers[:, free]), 1e-2)).all() or not (damping < GIVEN_UP).any():
             break
     return numbers

@@ -159,7 +159,7 @@ def _companions(candidate: Candidate) -> list[Family]:
 
 
 def modulations(names: Collection[str], powers: int) -> list[list[Family]]:
-    """Groups that share their numbers: powers of x times an exponential or waves, and damped waves."""
+    """Groups that share numbers: powers of x times exponentials or waves; damped waves, alone or with steady ones."""
     exponentials = [
         [Family("exp", _power(sp.exp, j), 3 + j, GROWTH) for j in range(k + 1)] for k in range(1, powers + 1)
     ]
@@ -168,12 +168,17 @@ def modulations(names: Collection[str], powers: int) -> list[list[Family]]:
         for k in range(1, powers + 1)
     ]
     damped = [[Family("sin", _damped(f), 6, RATE, WAVES) for f in (sp.sin, sp.cos)]]
+    damped += [[*damped[0], *(Family("sin", _steady(f), 3, RATE, WAVES) for f in (sp.sin, sp.cos))]]
     found = [*(damped if "sin" in names else []), *(exponentials if "exp" in names else [])]
     return sorted([*found, *(waves if "sin" in names else [])], key=len)
 
 
 def _power(function: Callable[[sp.Expr], sp.Expr], k: int) -> Maker:
     return lambda x, a, _b: x**k * function(a * x)
+
+
+def _steady(function: Callable[[sp.Expr], sp.Expr]) -> Maker:
+    return lambda x, _a, b: function(b * x)
 
 
 def _damped(function: Callable[[sp.Expr], sp.Expr]) -> Maker:

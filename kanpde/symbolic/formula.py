@@ -312,7 +312,8 @@ def _constants(problem: Problem) -> tuple[sp.Expr, ...]:
     """Numbers in the statement that are not rational, for multiples of them to be recognised."""
     operators = [*problem.operators, *(c.operator for c in problem.conditions if c.operator is not None)]
     parts = {part for operator in operators for part in sp.preorder_traversal(operator.expression) if part.args}
-    numbers = {part for part in parts if part.is_number and part.is_real and not part.has(sp.Float)}
+    factors = {sp.Mul(*[a for a in part.args if a.is_number]) for part in parts if isinstance(part, sp.Mul)}
+    numbers = {part for part in parts | factors if part.is_number and part.is_real and not part.has(sp.Float)}
     return tuple(sorted((n for n in numbers if not n.is_rational and n != 0), key=sp.count_ops)[:MOST_CONSTANTS])
 
 

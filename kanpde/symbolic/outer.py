@@ -51,25 +51,35 @@ UNDONE = (
 )
 
 
-def undone(target: Target, allowed: Sequence[Sequence[Family]], names: Sequence[str]) -> Iterator[sp.Expr]:
-    """Expressions f(S) with numbers that follow the target, S of the lowest rank first.
+def by_rank(
+    target: Target, allowed: Sequence[Sequence[Family]], names: Sequence[str]
+) -> Iterator[tuple[str, Iterator[sp.Expr]]]:
+    """The target itself and what outer functions leave of it as sums of products, those of the lowest rank first.
 
     Args:
         target: what is to be written down.
-        allowed: families of functions for each coordinate, inside S.
+        allowed: families of functions for each coordinate, inside the outer function.
         names: of the outer functions that are allowed.
+
+    Returns:
+        The name of each outer function, "" for none, with the expressions with numbers that follow the target.
     """
-    found: list[tuple[int, int, Undone, Target]] = []
-    for outer in UNDONE:
-        inner = _inside(target, outer) if outer.name in names else None
-        if inner is not None:
-            spaces = [curves_along(inner, axis) for axis in range(inner.dimension)]
-            ranks = [space.values.shape[1] for space in spaces if space is not None]
-            if len(ranks) == inner.dimension:
-                found.append((sum(ranks), len(found), outer, inner))
+    found: list[tuple[int, int, Undone | None, Target]] = []
+    for outer in (None, *(outer for outer in UNDONE if outer.name in names)):
+        inner = target if outer is None else _inside(target, outer)
+        rank = None if inner is None else total_rank(inner)
+        if inner is not None and rank is not None:
+            found.append((rank + int(outer is not None), len(found), outer, inner))
     for *_, outer, inner in sorted(found, key=lambda item: item[:2]):
-        for expression in separated(inner, allowed):
-            yield outer.make(expression)
+        expressions = separated(inner, allowed)
+        yield ("", expressions) if outer is None else (outer.name, map(outer.make, expressions))
+
+
+def total_rank(target: Target) -> int | None:
+    """Functions of all coordinates together that the target is made of; None where these are too many."""
+    spaces = [curves_along(target, axis) for axis in range(target.dimension)]
+    ranks = [space.values.shape[1] for space in spaces if space is not None]
+    return sum(ranks) if len(ranks) == target.dimension else None
 
 
 def _inside(target: Target, outer: Undone) -> Target | None:

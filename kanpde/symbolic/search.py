@@ -15,11 +15,11 @@ from kanpde.symbolic.forms import grown
 from kanpde.symbolic.formulas import FormulaNetwork
 from kanpde.symbolic.library import LIBRARY, Candidate
 from kanpde.symbolic.normal import expression_of
-from kanpde.symbolic.outer import undone
+from kanpde.symbolic.outer import by_rank
 from kanpde.symbolic.rational import ratio
 from kanpde.symbolic.refit import on_values, refitted
 from kanpde.symbolic.ridges import ridges
-from kanpde.symbolic.separable import curves_along, separated
+from kanpde.symbolic.separable import curves_along
 from kanpde.symbolic.snapping import Judge, Snap, snapped
 from kanpde.symbolic.target import Target
 
@@ -91,14 +91,15 @@ def guesses(
         yield Guess("zero", sp.S.Zero)
         return
     allowed = choice.families(target)
-    yield from (Guess("a sum of products", e) for e in _few(separated(target, allowed)))
-    if target.dimension == 1:
-        return
-    if not choice.fixed:
-        yield from (Guess("a function of a linear combination", e) for e in ridges(target, choice.candidates))
+    if target.dimension > 1 and not choice.fixed:
         quotient = ratio(target) if "inverse" in choice.names else None
         yield from () if quotient is None else (Guess("a ratio of polynomials", quotient),)
-    yield from (Guess("a function of a sum of products", e) for e in _few(undone(target, allowed, choice.names)))
+        yield from (Guess("a function of a linear combination", e) for e in ridges(target, choice.candidates))
+    for outer, found in by_rank(target, allowed, choice.names):
+        form = f"{outer} of a sum of products" if outer else "a sum of products"
+        yield from (Guess(form, e) for e in _few(found))
+    if target.dimension == 1:
+        return
     yield from _factored(target, choice, seed, late)
     yield from _by_trees(target, choice, judge, seed, late)
 

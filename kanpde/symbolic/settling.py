@@ -16,7 +16,7 @@ from kanpde.symbolic.refit import Spread, on_equations, refitted, spread
 DIGITS = 12  # that a number has at most after a fit
 MARGIN = 30.0  # standard errors within which a constant may lie
 LOOSEST = 1e-4  # relative error beyond which no constant is recognised
-SOLVES = 1e-8  # relative residual with which numbers count as found
+SOLVES = 1e-6  # relative residual with which numbers count as found
 WORSE = 30.0  # by this factor the residual may grow where a number is pinned or recognised
 ROUNDING = 1e-12  # relative residual that is nothing
 PINS = (0, 1, -1)

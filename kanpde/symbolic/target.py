@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 import sympy as sp
-from scipy.stats import qmc
 
 from kanpde.domain import Domain
+from kanpde.sampling import sobol
 
 FLOOR = 1e-10  # relative error below which no solution is thought to be
 SEED = 11
@@ -42,8 +42,7 @@ class Target:
 
     def points(self, count: int, seed: int = SEED) -> np.ndarray:
         """Scattered in the box, (count, d)."""
-        unit = qmc.Halton(self.dimension, seed=np.random.default_rng(seed)).random(count)
-        return self.bounds[:, 0] + unit * np.ptp(self.bounds, axis=1)
+        return self.bounds[:, 0] + sobol(count, self.dimension, seed) * np.ptp(self.bounds, axis=1)
 
     @cached_property
     def size(self) -> float:
@@ -69,7 +68,7 @@ def largest_box(domain: Domain) -> np.ndarray:
     width = np.ptp(bounds, axis=1)
     unit = np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, GRID)] * len(bounds), indexing="ij"), axis=-1)
     unit = unit.reshape(-1, len(bounds))
-    centres = bounds[:, 0] + qmc.Halton(len(bounds), seed=np.random.default_rng(SEED)).random(CENTRES) * width
+    centres = bounds[:, 0] + sobol(CENTRES, len(bounds), SEED) * width
     for share in np.linspace(1.0, 1.0 / WIDTHS, WIDTHS):
         for centre in centres:
             box = centre + share * unit * width

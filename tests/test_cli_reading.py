@@ -1,0 +1,123 @@
+"""`kanpde read` and `kanpde show --formula`, as typed, on real solutions; `Solution.symbolic` and its refusals."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sympy as sp
+
+import kanpde as kp
+from kanpde.cli import main
+
+x = sp.Symbol("x", real=True)
+u = sp.Function("u")(x)
+TEXT = """
+import sympy as sp
+import kanpde as kp
+
+x = sp.Symbol("x", real=True)
+u = sp.Function("u")(x)
+equation = sp.Eq(u.diff(x, 2) + 4 * u, 0)
+problem = kp.Problem(
+    kp.Box({x: (0, 1)}), equation, [kp.Dirichlet(u, sp.sin(2 * x) / 2)], name="spring", exact={u: sp.sin(2 * x) / 2}
+)
+"""
+
+
+def spring() -> kp.Problem:
+    equation = sp.Eq(u.diff(x, 2) + 4 * u, 0)
+    return kp.Problem(kp.Box({x: (0, 1)}), equation, [kp.Dirichlet(u, sp.sin(2 * x) / 2)], name="spring")
+
+
+@pytest.fixture(scope="module")
+def solution() -> kp.Solution:
+    return kp.solve(spring(), rtol=1e-8)
+
+
+@pytest.fixture(scope="module")
+def results(solution: kp.Solution, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("results")
+    solution.save(directory / "spring.h5")
+    return directory
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def test_read_solves_draws_and_finds_the_formula(tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "spring.py"
+    file.write_text(TEXT)
+    assert run("read", file, "--out", tmp_path, "--json") == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert "u(x) = sin(2*x)/2" in lines
+    assert "  proved: satisfies every equation and condition exactly" in lines
+    told = json.loads(last)
+    assert told["converged"] is True
+    assert told["formula"]["expressions"] == {"u": "sin(2*x)/2"}
+    assert told["formula"]["proved"] is True
+    assert "<svg" in (tmp_path / "spring-diagram.svg").read_text(encoding="utf-8")
+    assert "<html" in (tmp_path / "spring-diagram.html").read_text(encoding="utf-8")
+    assert kp.load(tmp_path / "spring.h5").converged
+
+
+@pytest.mark.parametrize(
+    ("language", "answer"),
+    [
+        ("text", "u(x) = sin(2*x)/2\n  proved"),
+        ("latex", r"u{\left(x \right)} = \frac{\sin{\left(2 x \right)}}{2}"),
+        ("numpy", "    return (1/2)*np.sin(2*x)"),
+        ("c", "    return 0.5*sin(2*x);"),
+    ],
+)
+def test_show_writes_formulas(results: Path, capsys: Any, language: str, answer: str) -> None:
+    assert run("show", results, "--formula", "--as", language) == 0
+    assert answer in capsys.readouterr().out
+
+
+def test_show_formula_as_json(results: Path, capsys: Any) -> None:
+    assert run("show", results / "spring.h5", "--formula", "--json") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["problem"] == "spring"
+    assert told["formula"]["proved"] is True
+    assert told["formula"]["open"] == []
+
+
+def test_show_formula_refuses(results: Path, tmp_path: Path, capsys: Any) -> None:
+    assert run("show", results, "--formula", "--as", "fortran") == 2
+    assert "formulas are not written as 'fortran'; use one of text, latex, numpy, c" in capsys.readouterr().err
+    kp.reference(spring()).save(tmp_path / "spring-reference.h5")
+    assert run("show", tmp_path, "--formula") == 2
+    assert "not a solution. Name what kanpde solve has written" in capsys.readouterr().err
+
+
+def test_a_stored_solution_has_the_same_formula(solution: kp.Solution, results: Path) -> None:
+    assert kp.load(results / "spring.h5").symbolic().expression == solution.symbolic().expression == sp.sin(2 * x) / 2
+
+
+def test_without_the_function_nothing_is_claimed(solution: kp.Solution) -> None:
+    formula = solution.symbolic(only=["linear", "square", "exp"], seconds=5)
+    assert not formula.proved
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"only": ["sine"]}, "no candidate function is called 'sine'"),
+        ({"without": ["sine"]}, "no candidate function is called 'sine'"),
+        ({"fixed": {x: "sine"}}, "no candidate function is called 'sine'"),
+        ({"fixed": {sp.Symbol("y"): "sin"}}, "fixed= names y, which is no coordinate; there are x"),
+        ({"propose": {sp.Symbol("w"): x}}, r"propose= names w; propose formulas for u\(x\)"),
+        ({"rtol": 0}, "rtol=0 is no tolerance"),
+    ],
+)
+def test_wishes_that_mean_nothing_are_refused(solution: kp.Solution, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(kp.errors.ProblemError, match=message):
+        solution.symbolic(**options)
+
+
+def test_a_tighter_tolerance_than_the_solution_bears_finds_nothing(solution: kp.Solution) -> None:
+    formula = solution.symbolic(rtol=1e-18, seconds=5)
+    assert formula.expression is None
+    assert "of the solution where the equation holds" in formula.reason
