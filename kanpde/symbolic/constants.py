@@ -42,6 +42,7 @@ def _families() -> tuple[tuple[sp.Expr, int], ...]:
         (sp.S.One, 0),
         (sp.pi, 1),
         *roots,
+        *[(sp.pi * root, weight + 1) for root, weight in roots],
         (1 / sp.pi, 2),
         (sp.pi**2, 2),
         (sp.sqrt(sp.pi), 3),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
@@ -21,6 +21,7 @@ WORSE = 30.0  # by this factor the residual may grow where a number is pinned or
 ROUNDING = 1e-12  # relative residual that is nothing
 PINS = (0, 1, -1)
 MOST_PINS = 6
+ROUNDS = 4  # of recognising constants
 HOPELESS = 0.05  # relative residual after some steps beyond which a formula is given up
 FIRST = 12  # steps
 
@@ -62,8 +63,8 @@ def settled(
     if state.residual > SOLVES:
         return Settled(state.network.written(), tuple(map(sp.Float, state.network.scalars)), state.residual)
     state = _pinned(problem, state)
-    exact, found = _recognised(problem, state, extra)
-    return Settled(found.network.written(exact), _scalars(problem, found, extra), found.residual)
+    found = _recognised(problem, state, extra)
+    return Settled(found.network.written(), _scalars(problem, found, extra), found.residual)
 
 
 def _fitted(problem: Problem, expressions: Sequence[sp.Expr], scalars: Sequence[float]) -> _State:
@@ -115,26 +116,27 @@ def _with(problem: Problem, state: _State, exact: Mapping[sp.Symbol, sp.Expr]) -
     return _fitted(problem, expressions, state.network.scalars)
 
 
-def _recognised(problem: Problem, state: _State, extra: Sequence[sp.Expr]) -> tuple[dict[sp.Symbol, sp.Expr], _State]:
-    """All constants at once if the equation bears it, else one by one, each kept only if it does."""
-    exact = _candidates(state, extra)
+def _recognised(problem: Problem, state: _State, extra: Sequence[sp.Expr]) -> _State:
+    """Constants in place of numbers, as long as the equation bears some: what is left then has more digits."""
+    for _ in range(ROUNDS):
+        following = _accepted(problem, state, _candidates(state, extra))
+        if following is None:
+            break
+        state = following
+    return state
+
+
+def _accepted(problem: Problem, state: _State, exact: Mapping[sp.Symbol, sp.Expr]) -> _State | None:
+    """All constants at once if the equation bears it, else one by one; None if it bears none."""
     whole = _with(problem, state, exact) if exact else None
     if whole is not None and whole.residual <= _tolerated(state):
-        return _again(problem, whole, extra)
-    kept: dict[sp.Symbol, sp.Expr] = {}
+        return whole
+    found, kept = None, dict[sp.Symbol, sp.Expr]()
     for symbol, value in exact.items():
         trial = _with(problem, state, kept | {symbol: value})
         if trial is not None and trial.residual <= _tolerated(state):
-            kept[symbol] = value
-    found = _with(problem, state, kept) if kept else None
-    return ({}, state) if found is None else ({}, found)
-
-
-def _again(problem: Problem, state: _State, extra: Sequence[sp.Expr]) -> tuple[dict[sp.Symbol, sp.Expr], _State]:
-    """What is left has more digits now that the others are exact."""
-    exact = _candidates(state, extra)
-    further = _with(problem, state, exact) if exact else None
-    return ({}, further) if further is not None and further.residual <= _tolerated(state) else ({}, state)
+            found, kept = trial, kept | {symbol: value}
+    return found
 
 
 def _candidates(state: _State, extra: Sequence[sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
@@ -162,8 +164,3 @@ def _scalars(problem: Problem, state: _State, extra: Sequence[sp.Expr]) -> tuple
         return ()
     pairs = zip(state.known.values[-count:], state.known.errors[-count:], strict=True)
     return tuple(_constant(v, e, extra) or sp.Float(v, 15) for v, e in pairs)
-
-
-def rounded(found: Settled, digits: int) -> Settled:
-    """With floating-point numbers of so many digits, for people."""
-    return replace(found, expressions=tuple(sp.N(e, digits) if e.has(sp.Float) else e for e in found.expressions))
