@@ -12,11 +12,13 @@ from kanpde.domain.piece import BoxPiece
 from kanpde.operator import DifferentialOperator
 from kanpde.problem import CompiledCondition, Problem
 from kanpde.symbolic.charts import chart_of, meant
+from kanpde.symbolic.identities import is_identity
 from kanpde.symbolic.integrals import integral
 
 Expressions = Sequence[sp.Expr]
 
 
+LARGEST = 150  # operations of what SymPy's own simplification is asked about: beyond, it may take minutes
 DIGITS = 40  # of the numbers by which a claim is looked at before it is proved
 PRIMES = (7, 11, 13, 5, 17)  # over 23: where that is done
 
@@ -113,11 +115,11 @@ def vanishes(expression: sp.Expr) -> bool:
     """Whether SymPy reduces an expression to zero, by rules that are exact; floating-point numbers prove nothing."""
     if expression.has(sp.Float) or not _vanishes_at_a_point(expression):
         return False
-    for rule in (sp.expand, _trigonometric, sp.simplify, _exponential):
-        expression = rule(expression)
-        if expression == 0:
-            return True
-    return False
+    if sp.expand(expression) == 0 or is_identity(expression):
+        return True
+    if sp.count_ops(expression) > LARGEST:
+        return False
+    return any(rule(expression) == 0 for rule in (_trigonometric, sp.simplify, _exponential))
 
 
 def _vanishes_at_a_point(expression: sp.Expr) -> bool:

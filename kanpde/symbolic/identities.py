@@ -1,0 +1,75 @@
+"""Whether an expression vanishes identically, decided where it is a rational function of exponentials and roots.
+
+Sines, hyperbolic functions and their kin are exponentials. Each exponential is a power of few that are independent,
+each root a symbol with one relation; the numerator over the common denominator is then a polynomial, and it vanishes
+exactly if all its coefficients do. Logarithms, arcs and other functions count as independent of everything else.
+"""
+
+from __future__ import annotations
+
+import math
+
+import sympy as sp
+
+OSCILLATING = (sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc)
+HYPERBOLIC = (sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch)
+
+
+def is_identity(expression: sp.Expr) -> bool:
+    """Whether it is zero by these rules; False says nothing."""
+    plain = _as_polynomial(_in_exponentials(expression))
+    return bool(plain == 0)
+
+
+def _in_exponentials(expression: sp.Expr) -> sp.Expr:
+    """With exponentials whose exponents are one term each, multiplied out."""
+    whole = expression.rewrite([*OSCILLATING, *HYPERBOLIC], sp.exp)
+    return whole.replace(sp.exp, lambda argument: sp.Mul(*[sp.exp(t) for t in sp.Add.make_args(sp.expand(argument))]))
+
+
+def _as_polynomial(expression: sp.Expr) -> sp.Expr:
+    """The numerator over the common denominator, multiplied out, in independent symbols."""
+    rational = _without_roots(_without_exponentials(expression))
+    numerator, _ = sp.fraction(sp.together(rational[0]))
+    return _reduced(sp.expand(numerator), rational[1])
+
+
+def _without_exponentials(expression: sp.Expr) -> sp.Expr:
+    """Every exp(p/q m) as a power of a symbol for exp(m/Q)."""
+    exponents: dict[sp.Expr, list[sp.Rational]] = {}
+    for exponential in expression.atoms(sp.exp):
+        number, rest = exponential.args[0].as_coeff_Mul(rational=True)
+        exponents.setdefault(rest, []).append(sp.Rational(number))
+    replacements: dict[sp.Expr, sp.Expr] = {}
+    for k, (rest, numbers) in enumerate(exponents.items()):
+        below = math.lcm(*[int(number.q) for number in numbers])
+        symbol = sp.Symbol(f"exp_{k}", positive=True)
+        replacements |= {sp.exp(number * rest): symbol ** int(number * below) for number in numbers}
+    return expression.xreplace(replacements)
+
+
+def _without_roots(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, tuple[sp.Expr, int]]]:
+    """Every b^(p/q) of a base that is no number as a power of a symbol, with the relations symbol^q = b."""
+    relations: dict[sp.Symbol, tuple[sp.Expr, int]] = {}
+    known: dict[tuple[sp.Expr, int], sp.Symbol] = {}
+
+    def named(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+        if base.is_number or not exponent.is_Rational or exponent.is_Integer:
+            return sp.Pow(base, exponent)
+        key = (sp.factor(base), int(exponent.q))
+        symbol = known.setdefault(key, sp.Symbol(f"root_{len(known)}", positive=True))
+        relations[symbol] = key
+        return symbol ** int(exponent.p)
+
+    found = expression.replace(lambda e: e.is_Pow, lambda e: named(*e.as_base_exp()))
+    return found, relations
+
+
+def _reduced(polynomial: sp.Expr, relations: dict[sp.Symbol, tuple[sp.Expr, int]]) -> sp.Expr:
+    """With no power of a root as high as its order."""
+    for symbol, (base, order) in relations.items():
+        terms = sp.Poly(polynomial, symbol).terms() if polynomial.is_polynomial(symbol) else []
+        parts = [c * base ** (power // order) * symbol ** (power % order) for (power,), c in terms]
+        numerator, _ = sp.fraction(sp.together(sp.Add(*parts))) if terms else (polynomial, 1)
+        polynomial = sp.expand(numerator)
+    return polynomial
