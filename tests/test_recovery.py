@@ -383,6 +383,14 @@ def test_report_has_every_outcome_and_no_path_of_the_machine(tmp_path: Path) -> 
         assert str(Path.home()) not in content
 
 
+def test_the_origin_of_rows_is_the_first_and_the_last() -> None:
+    rows = [row_of(date=f"2026-01-0{day}", commit=commit) for day, commit in ((3, "c"), (1, "a"), (2, "b"))]
+    found = report.origin(rows, {"kanpde": "1"})
+    assert (found["date"], found["commit"], found["machine"]) == ("2026-01-01 to 2026-01-03", "a to c", "m")
+    assert found["kanpde"] == "1"
+    assert found["command"] == "python -m benchmarks.recovery --method kanpde"
+
+
 def test_trees_are_kept_out_of_the_csv(tmp_path: Path) -> None:
     book = Book(tmp_path / "recovery.h5", "recovery")
     book.add(row_of())

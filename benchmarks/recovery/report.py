@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.recovery import rates
@@ -60,13 +60,17 @@ def page(rows: Sequence[Row], about: Mapping[str, str]) -> Page:
     return Page("How often a network is read back as its formula", SUMMARY, tuple(sections), origin(rows, about))
 
 
-def origin(rows: Iterable[Row], about: Mapping[str, str]) -> dict[str, str]:
-    """Where the rows come from; they may be of several commits."""
-    rows = list(rows)
-    own = {key: ", ".join(sorted({str(row[key]) for row in rows})) for key in ("commit", "machine")}
-    own["command"] = f"python -m benchmarks.recovery --method {' '.join(dict.fromkeys(str(r['method']) for r in rows))}"
-    dates = sorted(str(row["date"]) for row in rows)
-    return {**about, **own, "date": " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""}
+def origin(rows: Sequence[Row], about: Mapping[str, str]) -> dict[str, str]:
+    """Where the rows come from; they may be of several commits, of which the first and the last are named."""
+    dated = sorted(rows, key=lambda row: str(row["date"]))
+    methods = " ".join(dict.fromkeys(str(row["method"]) for row in rows))
+    own = {key: span([str(row[key]) for row in dated]) for key in ("commit", "machine", "date")}
+    return {**about, **own, "command": f"python -m benchmarks.recovery --method {methods}"}
+
+
+def span(values: Sequence[str]) -> str:
+    """The first and the last of several values, or the one that all are."""
+    return " to ".join(dict.fromkeys([*values[:1], *values[-1:]]))
 
 
 def overview(found: Mapping[str, Mapping[str, Row]]) -> Section:

@@ -174,7 +174,8 @@ def symbolic(
         _Search(problem, values, factor * noise, rtol or max(LEAST, ALLOWED * noise), tuple(scalars))
         for factor in NOISES
     ]
-    for search, group in ((s, g) for s in searches for g in s.groups(choice or Choice(), propose, seed, late)):
+    begun = (search for k, search in enumerate(searches) if not (k and late()))
+    for search, group in ((s, g) for s in begun for g in s.groups(choice or Choice(), propose, seed, late)):
         found = search.judged(group)
         tried += 1
         if found is not None and (best.expressions is None or _rank(found) < _rank(best)):
