@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import sympy as sp
 
-from kanpde.symbolic.atoms import Atom, Curves, spanning
+from kanpde.symbolic.atoms import spanning
+from kanpde.symbolic.curves import Atom, Curves
 from kanpde.symbolic.families import Family
 from kanpde.symbolic.target import Target
 
