@@ -80,20 +80,27 @@ def difference(found: Formulas, exact: Formulas, symbols: Sequence[sp.Symbol], p
 
 
 def precise(found: Formulas, exact: Formulas, symbols: Sequence[sp.Symbol], points: np.ndarray) -> float:
-    """The same in 50 digits, at decimal points."""
+    """The same in 50 digits."""
     worst = 0.0
     for f, g in zip(found, exact, strict=True):
-        where = [dict(zip(symbols, map(sp.Rational, map(repr, p.tolist())), strict=True)) for p in points]
+        where = [dict(zip(symbols, map(_long, p.tolist()), strict=True)) for p in points]
         truths = [sp.N(g.subs(at), DIGITS) for at in where]
-        gaps = [abs(sp.N(exactly(f).subs(at), DIGITS) - truth) for at, truth in zip(where, truths, strict=True)]
+        gaps = [abs(sp.N(lengthened(f).subs(at), DIGITS) - truth) for at, truth in zip(where, truths, strict=True)]
         ratio = max(gaps) / max(map(abs, truths)) if all(gap.is_finite for gap in gaps) else sp.oo
         worst = max(worst, float(ratio))
     return worst
 
 
-def exactly(formula: sp.Expr) -> sp.Expr:
-    """The formula with its decimals as fractions, for decimals would limit the precision."""
-    return formula.xreplace({decimal: sp.Rational(decimal) for decimal in formula.atoms(sp.Float)})
+def lengthened(formula: sp.Expr) -> sp.Expr:
+    """The formula with its decimals in many digits, for they would limit the precision; as fractions they fill memory.
+
+    Their values stay what they are.
+    """
+    return formula.xreplace({decimal: _long(decimal) for decimal in formula.atoms(sp.Float)})
+
+
+def _long(number: float | sp.Float) -> sp.Float:
+    return sp.Float(number, DIGITS + 10)
 
 
 def judged(found: Formulas | None, case: Case, proved: bool = False) -> Verdict:
