@@ -1,4 +1,4 @@
-"""Formulas with free numbers as an ansatz: their jets, and the derivatives of these by the numbers, are SymPy's."""
+"""Formulas with free numbers as an ansatz."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from kanpde.expression import Program
-from kanpde.field import differentiated
+from kanpde.jet import coordinates_jet
 from kanpde.multiindex import DerivativeSet
+from kanpde.symbolic.graph import Evaluation, Graph
 from kanpde.symbolic.parametric import Parametric, ParametricSweep
 
 Expressions = tuple[sp.Expr, ...]
@@ -61,7 +61,8 @@ class FormulaNetwork(Parametric):
         self.expressions = tuple(expressions)
         self.coordinates = tuple(coordinates)
         self.symbols = tuple(symbols)
-        super().__init__(len(coordinates), len(expressions), [torch.tensor(values, dtype=torch.float64)])
+        groups = [torch.tensor([value], dtype=torch.float64) for value in values]
+        super().__init__(len(coordinates), len(expressions), groups)
 
     def written(self, exact: Mapping[sp.Symbol, sp.Expr] | None = None) -> Expressions:
         """The expressions with the numbers of θ, or with what is given in their place."""
@@ -81,24 +82,22 @@ class FormulaNetwork(Parametric):
         reverse: bool = True,
     ) -> ParametricSweep:
         """The jet at points (n, d), and its derivatives by the numbers."""
-        numbers = self.theta if coefficients is None else coefficients[0]
-        arguments = [*prepared.T, *(number.expand(len(prepared)) for number in numbers)]
-        jets, slopes = _programs(self.expressions, self.coordinates, self.symbols, derivatives)
-        m, c, k = self.outputs, len(derivatives), len(self.symbols)
-        output = _stacked(jets, arguments).view(c, m, -1)
-        features = _stacked(slopes, arguments).view(c, m, k, -1) if reverse and k else output[:, :, None][:, :, :0]
-        return ParametricSweep(output, (features,), lambda adjoint: [adjoint])
+        numbers = self._theta if coefficients is None else torch.cat([self._theta[:0], *coefficients])
+        graph = _graph(self.expressions, self.coordinates, self.symbols)
+        jets = Evaluation(graph, coordinates_jet(prepared, derivatives), numbers, derivatives, reverse)
+        c, n = len(derivatives), len(prepared)
+        value = prepared.new_zeros((c, 1, 1, n))
+        value[0] = 1.0  # a number enters as the value of a function that is the same everywhere
 
+        def back(adjoint: Tensor) -> list[Tensor]:
+            rows = prepared.new_zeros((len(numbers), c, 1, n))
+            for row, found in zip(rows, jets.adjoints(adjoint), strict=True):
+                row[0, 0] = found
+            return list(rows)
 
-def _stacked(program: Program, arguments: Sequence[Tensor]) -> Tensor:
-    return torch.stack([value.expand(len(arguments[0])) for value in program(arguments, torch)])
+        return ParametricSweep(jets.output, (value,) * len(numbers), back)
 
 
 @cache
-def _programs(
-    expressions: Expressions, coordinates: Symbols, symbols: Symbols, derivatives: DerivativeSet
-) -> tuple[Program, Program]:
-    """D^α u channel by channel and unknown by unknown, and ∂ of each by each symbol."""
-    jets = [differentiated(e, coordinates, channel) for channel in derivatives.channels for e in expressions]
-    names = [*coordinates, *symbols]
-    return Program.compile(jets, names), Program.compile([sp.diff(j, s) for j in jets for s in symbols], names)
+def _graph(expressions: Expressions, coordinates: Symbols, symbols: Symbols) -> Graph:
+    return Graph.of(expressions, coordinates, symbols)

@@ -33,7 +33,8 @@ class ParametricSweep:
     def jacobian(self, adjoint: Tensor) -> Tensor:
         """Rows of Jᵀ, (P, n), for the pointwise scalar Σ_co A[c, o, n] · output[c, o, n]."""
         parts = zip(self.linear_adjoints(adjoint), self.features, strict=True)
-        return torch.cat([torch.einsum("cmn,cmkn->kn", own, feature) for own, feature in parts])
+        rows = [torch.einsum("cmn,cmkn->kn", own, feature) for own, feature in parts]
+        return torch.cat([adjoint.new_zeros((0, adjoint.shape[-1])), *rows])
 
     def jacobian_blocks(self, adjoint: Tensor, size: int) -> Iterator[Tensor]:
         """The same for at most `size` points at a time, in their order."""
@@ -84,7 +85,8 @@ class Parametric:
         self.inputs, self.outputs = inputs, outputs
         self.scalars: tuple[float, ...] = ()
         self._sizes = [len(group) for group in groups]
-        self._theta = torch.cat([group.detach() for group in groups]).clone()
+        empty = torch.zeros(0, dtype=torch.float64)
+        self._theta = torch.cat([empty, *(group.detach() for group in groups)])
 
     @property
     def n_parameters(self) -> int:
