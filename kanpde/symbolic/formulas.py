@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
@@ -98,6 +98,6 @@ class FormulaNetwork(Parametric):
         return ParametricSweep(jets.output, (value,) * len(numbers), back)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _graph(expressions: Expressions, coordinates: Symbols, symbols: Symbols) -> Graph:
     return Graph.of(expressions, coordinates, symbols)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -82,13 +82,13 @@ class Written:
         return torch.stack(rows) if rows else z.new_zeros((0, len(z)))
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _derivatives(curve: Written, order: int) -> Program:
     rows = [sp.diff(curve.expression, ARGUMENT, m) if m else curve.expression for m in range(order + 1)]
     return Program.compile(rows, [ARGUMENT, *curve.symbols])
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _slopes(curve: Written, order: int) -> Program:
     rows = [sp.diff(curve.expression, symbol, *([ARGUMENT] * m)) for m in range(order + 1) for symbol in curve.symbols]
     return Program.compile(rows, [ARGUMENT, *curve.symbols])
