@@ -21,7 +21,7 @@ BEST = 4000  # pairs of the grid that are looked at
 
 
 def modulated(curves: Curves, allowed: Sequence[Family]) -> Iterator[list[Atom]]:
-    """Σ x^k f(a x) for one a, f an exponential, or sine and cosine, or damped waves: the fewest that span the curves first."""
+    """Σ x^k f(a x) for one a, f an exponential, or sine and cosine, or damped waves: the fewest functions first."""
     for group in modulations({family.name for family in allowed}, MOST_POWERS):
         if len(group) > MOST_COLUMNS * curves.values.shape[1]:
             continue
