@@ -6,6 +6,7 @@ import sympy as sp
 import torch
 
 import kanpde as kp
+from kanpde.errors import ProblemError
 from kanpde.multiindex import DerivativeSet
 from kanpde.symbolic.formulas import FormulaNetwork, freed
 from kanpde.symbolic.library import ARGUMENT, library
@@ -73,17 +74,44 @@ def test_the_jet_of_a_tree_is_that_of_its_expression() -> None:
     assert np.allclose(values(mixed(), POINTS), jet[0], rtol=1e-13)
 
 
+def formula() -> FormulaNetwork:
+    """Numbers and functions that stand in several places, a function of a number, and powers with numbers in them."""
+    c, k_, p = sp.Float(0.7), sp.Float(1.3), sp.Float(2.5)
+    wave = sp.sin(k_ * x)
+    whole = c * wave * sp.exp(sp.Float(0.4) * y) + k_ * x * wave**2 + sp.exp(sp.Float(0.2)) * (2 + x) ** p / (3 + c * y)
+    expressions, symbols, start = freed([whole])
+    hidden = sp.Symbol("hidden", real=True)
+    named = expressions[0] + sp.sin(hidden) * y
+    return FormulaNetwork([named], (x, y), (*symbols, hidden), (*start, 0.6))
+
+
+def test_the_jet_of_a_formula_is_that_of_its_expression() -> None:
+    wanted = [(0, 0), (1, 0), (2, 1), (0, 4)]
+    derivatives = DerivativeSet.closure(2, wanted)
+    network = formula()
+    jet = network.sweep(torch.as_tensor(POINTS), derivatives).output[:, 0].numpy()
+    (whole,) = network.written()
+    for alpha in wanted:
+        slow = sp.lambdify((x, y), sp.diff(whole, x, alpha[0], y, alpha[1]))(*POINTS.T)
+        assert np.allclose(jet[derivatives.index(alpha)], slow, rtol=1e-10, atol=1e-10), alpha
+    assert np.allclose(network.values(POINTS)[:, 0], jet[0], rtol=1e-13)
+
+
+def test_what_is_no_formula_of_functions_is_refused() -> None:
+    piecewise = sp.Piecewise((x, x > 0), (0, True))
+    with pytest.raises(ProblemError, match="is no sum, product, power or function of one argument"):
+        FormulaNetwork([piecewise], (x, y), (), ()).values(POINTS)
+    with pytest.raises(ProblemError, match="is no real number"):
+        FormulaNetwork([sp.I * x], (x, y), (), ()).values(POINTS)
+
+
 @pytest.mark.parametrize("kind", ["tree", "formula"])
 def test_jacobian_and_products_agree_with_differences(kind: str) -> None:
     problem = poisson()
     if kind == "tree":
         network: TreeNetwork | FormulaNetwork = TreeNetwork([mixed()], 2)
     else:
-        network = FormulaNetwork(
-            *(lambda e, s, v: (e, (x, y), s, v))(
-                *freed([sp.Float(0.7) * sp.sin(sp.Float(1.3) * x) * sp.exp(sp.Float(0.4) * y)])
-            )
-        )
+        network = formula()
     system = on_equations(problem, network)
     theta = system.theta
     parts = list(system.linearized(theta))

@@ -162,7 +162,6 @@ class Evaluation:
         return [found[places[k]][0, 0] if places.get(k) in found else nothing for k in range(len(self.numbers))]
 
     def _add(self, found: Adjoints, position: int, part: Tensor) -> None:
-        part = part[:1] if self.nodes[position].flat else part
         found[position] = found[position] + part if position in found else part
 
     def _whole(self, data: Tensor) -> Tensor:
