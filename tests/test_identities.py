@@ -20,7 +20,21 @@ ZERO = {
     "arc": sp.atan(sp.exp(x)).diff(x) - sp.sech(x) / 2,
     "mixed": (sp.exp(-t) * sp.tanh(x)).diff(t) + sp.exp(-t) * sp.sinh(x) / sp.cosh(x),
     "root of an exponential": sp.sqrt(1 + sp.exp(x)).diff(x) - sp.exp(x) / (2 * sp.sqrt(1 + sp.exp(x))),
+    "arcs": 4 * sp.atan(sp.exp(x - y)) + 4 * sp.atan(sp.exp(y - x)) - 2 * sp.pi,
+    "one root upside down": sp.sqrt(-1 / (x**2 - 1)) - 1 / sp.sqrt(1 - x**2),
 }
+OPEN = {
+    "two branches": sp.atan(x) + sp.atan(1 / x) - sp.pi / 2,
+    "a sign": sp.sqrt(x**2) - x,
+    "an odd root": (x**3) ** sp.Rational(1, 3) - x,
+    "a logarithm of squares": sp.log(x**2) - 2 * sp.log(x),
+    "another constant": 4 * sp.atan(sp.exp(x)) + 4 * sp.atan(sp.exp(-x)) - sp.pi,
+}
+
+
+@pytest.mark.parametrize("expression", OPEN.values(), ids=OPEN.keys())
+def test_what_holds_on_one_side_only_is_no_identity(expression: sp.Expr) -> None:
+    assert not is_identity(expression)
 
 
 @pytest.mark.parametrize("expression", ZERO.values(), ids=ZERO.keys())

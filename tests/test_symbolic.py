@@ -170,7 +170,7 @@ def test_arbitrary_numbers_stay_numbers() -> None:
 
 def test_zero_and_the_users_own_constants() -> None:
     assert recognised(3e-13, 1e-12).value == 0
-    wavenumber = sp.sqrt(19)
+    wavenumber = sp.sqrt(19 + sp.pi)
     assert recognised(float(2 * wavenumber), 1e-11, [wavenumber]).value == 2 * wavenumber
     assert not recognised(float(2 * wavenumber), 1e-11).known
 

@@ -7,14 +7,15 @@ simple: it must be an accident with a probability of less than one in a thousand
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 import sympy as sp
 
-LARGEST_DENOMINATOR = 24
-LARGEST_NUMERATOR = 1_000_000  # times its denominator: what digits bear is decided by CHANCE
+LARGEST = 100_000_000  # numerator or denominator; what digits bear is decided by CHANCE
+DEARER = 3.0  # each unit of a factor's complexity counts as many constants more
 ROOTS = (2, 3, 5, 6, 7, 10)
 CHANCE = 1e-3  # that a simple constant lies as near as the one found by accident
 
@@ -45,7 +46,10 @@ def _families() -> tuple[tuple[sp.Expr, int], ...]:
         *[(sp.pi * root, weight + 1) for root, weight in roots],
         (1 / sp.pi, 2),
         (sp.pi**2, 2),
+        (1 / sp.pi**2, 3),
         (sp.sqrt(sp.pi), 3),
+        (1 / sp.sqrt(sp.pi), 3),
+        (sp.sqrt(2 / sp.pi), 4),
         (sp.E, 2),
         (sp.log(2), 3),
     )
@@ -62,16 +66,29 @@ def recognised(number: float, tolerance: float, extra: Sequence[sp.Expr] = ()) -
     if abs(number) <= tolerance:
         return Recognised(sp.S.Zero, True, abs(number))
     found = []
-    for factor, weight in (*_families(), *((e, 1) for e in extra)):
-        part = _rational(number / float(factor), tolerance) or _unit_fraction(number / float(factor), tolerance)
-        if part is not None:
-            cost = _size(part) * 3.0**weight
-            if cost * tolerance < CHANCE:
-                found.append((cost, part * factor))
+    for cost, value in _constants(number, tolerance, extra):
+        if cost * tolerance < CHANCE and math.isclose(float(value), number, rel_tol=tolerance):
+            found.append((cost, value))
     if not found:
         return Recognised(sp.Float(number, 15), False, 0.0)
     _, best = min(found, key=lambda pair: pair[0])
     return Recognised(best, True, abs(float(best) / number - 1))
+
+
+def _constants(number: float, tolerance: float, extra: Sequence[sp.Expr]) -> Iterator[tuple[float, sp.Expr]]:
+    """What a number may be, each with how many constants are at least as simple, roughly."""
+    for factor, weight in (*_families(), *((e, 1) for e in extra)):
+        part = _rational(number / float(factor), tolerance)
+        if part is not None:
+            yield _size(part) * DEARER**weight, part * factor
+    square = _rational(number**2, 2 * tolerance)
+    if square is not None:
+        yield _size(square) * DEARER**2, sp.sign(number) * sp.sqrt(square)
+    for turn in (sp.pi / 2, -sp.pi / 2, sp.pi, -sp.pi):  # phases of waves
+        rest = number - float(turn)
+        part = _rational(rest, tolerance * abs(number / rest)) if rest else None
+        if part is not None:
+            yield _size(part) * DEARER**3, part + turn
 
 
 def _size(part: sp.Rational) -> float:
@@ -79,18 +96,15 @@ def _size(part: sp.Rational) -> float:
     return float(abs(part.p) * part.q)
 
 
-def _unit_fraction(number: float, tolerance: float) -> sp.Rational | None:
-    """One over a whole number that is larger than those denominators."""
-    below = round(1 / number) if abs(number) > 1 / LARGEST_NUMERATOR else 0
-    near = below != 0 and math.isclose(1 / below, number, rel_tol=tolerance)
-    return sp.Rational(1, below) if near else None
-
-
 def _rational(number: float, tolerance: float) -> sp.Rational | None:
     """The rational with the least denominator within the tolerance."""
-    for denominator in range(1, LARGEST_DENOMINATOR + 1):
-        numerator = round(number * denominator)
-        near = math.isclose(numerator / denominator, number, rel_tol=tolerance)
-        if near and 0 < abs(numerator) * denominator <= LARGEST_NUMERATOR:
-            return sp.Rational(numerator, denominator)
-    return None
+    if not 1.0 / LARGEST < abs(number) < LARGEST:
+        return None
+    exact = Fraction(number)
+    low, high = 1, LARGEST
+    while low < high:  # the nearest fraction gets nearer with each larger limit
+        limit = (low + high) // 2
+        near = math.isclose(float(exact.limit_denominator(limit)), number, rel_tol=tolerance)
+        low, high = (low, limit) if near else (limit + 1, high)
+    found = exact.limit_denominator(low)
+    return sp.Rational(found.numerator, found.denominator) if found.numerator else None

@@ -168,6 +168,7 @@ def modulations(names: Collection[str], powers: int) -> list[list[Family]]:
         for k in range(1, powers + 1)
     ]
     damped = [[Family("sin", _damped(f), 6, RATE, WAVES) for f in (sp.sin, sp.cos)]]
+    damped += [[*damped[0], Family("exp", lambda x, a, _b: sp.exp(a * x), 3, RATE, WAVES)]]
     damped += [[*damped[0], *(Family("sin", _steady(f), 3, RATE, WAVES) for f in (sp.sin, sp.cos))]]
     found = [*(damped if "sin" in names else []), *(exponentials if "exp" in names else [])]
     return sorted([*found, *(waves if "sin" in names else [])], key=len)

@@ -15,10 +15,12 @@ from kanpde.errors import ProblemError
 from kanpde.expression import Program, as_expression
 from kanpde.problem import Problem
 from kanpde.residuals import ResidualSystem
+from kanpde.symbolic.determined import determined
 from kanpde.symbolic.proof import Proof, proof
 from kanpde.symbolic.refit import on_equations, relative
 from kanpde.symbolic.search import Choice, Guess, Late, guesses, proposed
 from kanpde.symbolic.settling import Settled, settled
+from kanpde.symbolic.signs import bounds_of, unsigned
 from kanpde.symbolic.snapping import Snap
 from kanpde.symbolic.target import FLOOR, Target, largest_box
 from kanpde.symbolic.tree import TreeNetwork
@@ -29,6 +31,8 @@ NOISES = (1.0, 30.0)  # times the error of the solution that its values are look
 ALLOWED = 30.0  # times the error of the solution that a formula may be off by default
 LEAST = 1e-6  # the same, at least
 POINTS = 600  # at which a formula is compared with the solution
+PROVED = 1e-2  # relative distance that a proved formula may be off: of a solution that was not trained to the end
+DETERMINED = 1e-8  # relative residual up to which conditions are asked for the numbers
 LARGEST_RESIDUAL = 1e-3  # relative, of a formula that is worth showing
 SECONDS = 60.0
 HALF = 0.5  # of that time, after which nothing that takes long is begun
@@ -261,7 +265,7 @@ class _Search:
             return None
         expressions, result = self._proved(found)
         gap = self._gap(expressions)
-        if not (gap <= self.allowed and found.residual <= LARGEST_RESIDUAL):
+        if not (gap <= max(self.allowed, PROVED * result.proved) and found.residual <= LARGEST_RESIDUAL):
             return None
         names = [parameter.name for parameter in self.problem.parameters]
         return Formula(
@@ -279,12 +283,16 @@ class _Search:
     def _proved(self, found: Settled) -> tuple[tuple[sp.Expr, ...], Proof]:
         """The simplest form that is proved; the simplest where none is."""
         scalars = dict(zip(self.problem.parameters, found.scalars, strict=True))
-        simplest = tuple(map(simplified, found.expressions))
+        exact = found.expressions
+        if any(e.has(sp.Float) for e in exact) and found.residual < DETERMINED:
+            exact = determined(self.problem, exact)
+        bounds = bounds_of(self.problem.domain)
+        simplest = tuple(unsigned(simplified(e), bounds) for e in exact)
         result = proof(self.problem, simplest, scalars)
-        if not result.proved and simplest != found.expressions:
-            other = proof(self.problem, found.expressions, scalars)
+        if not result.proved and simplest != exact:
+            other = proof(self.problem, exact, scalars)
             if other.proved:
-                return found.expressions, other
+                return exact, other
         return simplest, result
 
     def _gap(self, expressions: Sequence[sp.Expr]) -> float:

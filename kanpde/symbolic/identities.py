@@ -15,10 +15,31 @@ OSCILLATING = (sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc)
 HYPERBOLIC = (sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch)
 
 
+SMOOTH = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.asinh, sp.erf)  # on the whole line
+
+
 def is_identity(expression: sp.Expr) -> bool:
     """Whether it is zero by these rules; False says nothing."""
-    plain = _as_polynomial(_in_exponentials(expression))
-    return bool(plain == 0)
+    return bool(_as_polynomial(_in_exponentials(expression)) == 0) or _by_derivatives(expression)
+
+
+def _by_derivatives(expression: sp.Expr) -> bool:
+    """Whether it is smooth everywhere, has no slopes and vanishes at the origin: atan(exp z) + atan(exp −z) − π/2."""
+    if not expression.has(sp.atan, sp.asinh, sp.erf) or not _is_smooth(expression):
+        return False
+    symbols = sorted(expression.free_symbols, key=str)
+    if sp.simplify(expression.subs(dict.fromkeys(symbols, 0), simultaneous=True)) != 0:
+        return False
+    return all(_as_polynomial(_in_exponentials(sp.diff(expression, symbol))) == 0 for symbol in symbols)
+
+
+def _is_smooth(expression: sp.Expr) -> bool:
+    """Whether all its parts are smooth for all real arguments."""
+    if expression.is_Pow and expression.func != sp.exp:
+        base, exponent = expression.as_base_exp()
+        return bool(base.is_number or (exponent.is_Integer and exponent > 0 and _is_smooth(base)))
+    known = not expression.args or expression.is_Add or expression.is_Mul or expression.func in SMOOTH
+    return known and all(map(_is_smooth, expression.args))
 
 
 def _in_exponentials(expression: sp.Expr) -> sp.Expr:
@@ -56,7 +77,10 @@ def _without_roots(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, tuple[
     def named(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
         if base.is_number or not exponent.is_Rational or exponent.is_Integer:
             return sp.Pow(base, exponent)
-        key = (sp.factor(base), int(exponent.q))
+        above, below = sp.fraction(sp.together(base))
+        if above.is_number and not below.is_number:  # (c/b)^e as (b/c)^(-e): one root for both
+            base, exponent = below / above, -exponent
+        key = (sp.factor(sp.expand(base)), int(exponent.q))
         symbol = known.setdefault(key, sp.Symbol(f"root_{len(known)}", positive=True))
         relations[symbol] = key
         return symbol ** int(exponent.p)

@@ -38,6 +38,14 @@ class Undone:
 
 
 INF = float("inf")
+
+
+def _logarithm(power: sp.Rational) -> Undone:
+    """Log S / p of S = exp(p u)."""
+    p = float(power)
+    return Undone("log", lambda u: np.exp(p * u), lambda u: p * np.exp(p * u), -INF, INF, lambda s: sp.log(s) / power)
+
+
 UNDONE = (
     Undone("sqrt", np.square, lambda u: 2 * u, 0.0, INF, sp.sqrt),
     Undone("sqrt", np.square, lambda u: 2 * u, -INF, 0.0, lambda s: -sp.sqrt(s)),
@@ -45,7 +53,7 @@ UNDONE = (
     Undone("inverse", lambda u: 1 / u, lambda u: -1 / u**2, -INF, 0.0, lambda s: 1 / s),
     Undone("inverse_sqrt", lambda u: u**-2.0, lambda u: -2 * u**-3.0, 0.0, INF, lambda s: 1 / sp.sqrt(s)),
     Undone("exp", np.log, lambda u: 1 / u, 0.0, INF, sp.exp),
-    Undone("log", np.exp, np.exp, -INF, INF, sp.log),
+    *(_logarithm(sp.Rational(p)) for p in (1, -1, "1/2", "-1/2", 2, -2)),
     Undone("asin", np.sin, np.cos, -np.pi / 2, np.pi / 2, sp.asin),
     Undone("atan", np.tan, lambda u: 1 + np.tan(u) ** 2, -1.5, 1.5, sp.atan),
 )

@@ -14,6 +14,7 @@ from kanpde.problem import CompiledCondition, Problem
 from kanpde.symbolic.charts import chart_of, meant
 from kanpde.symbolic.identities import is_identity
 from kanpde.symbolic.integrals import integral
+from kanpde.symbolic.signs import Bounds, bounds_of, signed, unsigned
 
 Expressions = Sequence[sp.Expr]
 
@@ -141,6 +142,11 @@ def _exponential(expression: sp.Expr) -> sp.Expr:
     return sp.simplify(sp.expand(expression.rewrite(sp.exp)))
 
 
+def _holds(expression: sp.Expr, bounds: Bounds) -> bool:
+    """Whether a claim vanishes, with what is known of signs in the domain where that is needed."""
+    return vanishes(expression) or vanishes(signed(unsigned(expression, bounds), bounds))
+
+
 @dataclass(frozen=True)
 class Proof:
     """What was proved.
@@ -167,8 +173,8 @@ def proof(
         scalars: of the problem's unknown scalars.
     """
     expressions = [fields[k] for k in range(len(problem.fields))]
-    left = []
+    left, bounds = [], bounds_of(problem.domain)
     for claim in claims(problem, expressions):
-        if claim.expression is None or not vanishes(claim.expression.xreplace(dict(scalars or {}))):
+        if claim.expression is None or not _holds(claim.expression.xreplace(dict(scalars or {})), bounds):
             left.append(claim.label)
     return Proof(not left, tuple(dict.fromkeys(left)))

@@ -10,7 +10,7 @@ import sympy as sp
 from kanpde.symbolic.target import Target
 
 DEGREE = 2  # of p and q, all coordinates together
-LARGEST_DIMENSION = 4
+LARGEST_DIMENSION = 6
 PER_TERM = 12  # points
 CONFIRMED = 20.0  # times the noise that p/q may be off
 
@@ -22,6 +22,8 @@ def ratio(target: Target) -> sp.Expr | None:
     powers = [e for e in itertools.product(range(DEGREE + 1), repeat=target.dimension) if sum(e) <= DEGREE]
     points = target.points(PER_TERM * 2 * len(powers))
     values = target.values(points) / target.size
+    if not np.isfinite(values).all():
+        return None
     terms = np.stack([np.prod(points**e, axis=1) for e in powers], axis=1)
     matrix = np.column_stack([terms, -values[:, None] * terms])
     size = np.sqrt(np.mean(np.square(matrix), axis=0))

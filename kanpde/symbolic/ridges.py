@@ -27,6 +27,8 @@ def direction(target: Target) -> np.ndarray | None:
     points = centre + (target.points(POINTS) - centre) * (1 - 2 * STEP)
     shifts = np.diag(width * STEP)
     gradients = np.stack([(target.values(points + h) - target.values(points - h)) / (2 * STEP) for h in shifts], axis=1)
+    if not np.isfinite(gradients).all():
+        return None
     _, singular, vectors = np.linalg.svd(gradients, full_matrices=False)
     if singular[1] > STRAIGHT * singular[0]:
         return None

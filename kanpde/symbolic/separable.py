@@ -40,6 +40,8 @@ def curves_along(target: Target, axis: int) -> Curves | None:
         grid = np.repeat(others[None], NODES, axis=0)
         grid[:, :, axis] = x[:, None]
         matrix = target.values(grid.reshape(-1, target.dimension)).reshape(NODES, ACROSS)
+    if not np.isfinite(matrix).all():
+        return None
     left, singular, _ = np.linalg.svd(matrix, full_matrices=False)
     rank = int((singular > RANK * target.noise * singular[0]).sum())
     if rank > LARGEST_RANK or not singular[0] > 0:

@@ -29,8 +29,9 @@ def modulated(curves: Curves, allowed: Sequence[Family]) -> Iterator[list[Atom]]
         gaps = np.linalg.norm(_residuals(curves, group, grid), axis=1)
         for k in np.argsort(gaps)[:MINIMA]:
             atoms = _tuned(curves, group, grid[k])
-            if curves.covered(atoms):
-                yield thinned(curves, atoms[::-1])
+            needed = thinned(curves, atoms[::-1]) if curves.covered(atoms) else []
+            if needed and are_apart(curves, needed):
+                yield needed
                 break
 
 
