@@ -15,7 +15,7 @@ from kanpde.domain.planar import CurvePatch
 from kanpde.domain.solids import RoundPatch
 from kanpde.symbolic.constants import recognised
 
-THETA, PHI, S = sp.symbols("theta phi s", real=True)
+THETA, PHI, S = (sp.Dummy(name, real=True) for name in ("theta", "phi", "s"))  # a user may have symbols of these names
 ROUNDING = 4e-16  # relative, with which a number of a domain is the constant that it was stated as
 
 

@@ -20,7 +20,7 @@ from kanpde.symbolic.proof import Proof, proof
 from kanpde.symbolic.refit import on_equations, relative
 from kanpde.symbolic.search import Choice, Guess, Late, guesses, proposed
 from kanpde.symbolic.settling import Settled, settled
-from kanpde.symbolic.signs import bounds_of, unsigned
+from kanpde.symbolic.signs import Bounds, bounds_of, signed, unchanged, unsigned
 from kanpde.symbolic.snapping import Snap
 from kanpde.symbolic.target import FLOOR, Target, largest_box
 from kanpde.symbolic.tree import TreeNetwork
@@ -33,6 +33,7 @@ LEAST = 1e-6  # the same, at least
 POINTS = 600  # at which a formula is compared with the solution
 PROVED = 1e-2  # relative distance that a proved formula may be off: of a solution that was not trained to the end
 DETERMINED = 1e-8  # relative residual up to which conditions are asked for the numbers
+SOUND = 1e-6  # relative residual above which no proof is believed
 LARGEST_RESIDUAL = 1e-3  # relative, of a formula that is worth showing
 SECONDS = 60.0
 HALF = 0.5  # of that time, after which nothing that takes long is begun
@@ -158,7 +159,8 @@ def symbolic(
         problem: it judges.
         values: the solution's fields, (n, d) -> (n, m).
         error: its relative error, as far as it is known.
-        rtol: how far the formula may be from the solution; by default 30 times its error, but no less than 1e-6.
+        rtol: how far the formula may be from the solution; by default 30 times its error, but no less than 1e-6, and
+            1e-2 for one that is proved, for the solution may not have been trained to the end.
         choice: what may be used.
         propose: formulas of the user's, by unknown, with symbols for the numbers that are to be found.
         scalars: of the problem's unknown scalars, as they were found.
@@ -175,7 +177,7 @@ def symbolic(
     tried = 0
     late = lambda: time.monotonic() - began > HALF * seconds  # noqa: E731 - a clock, not a function of the module
     searches = [
-        _Search(problem, values, factor * noise, rtol or max(LEAST, ALLOWED * noise), tuple(scalars))
+        _Search(problem, values, factor * noise, rtol or max(LEAST, ALLOWED * noise), rtol or PROVED, tuple(scalars))
         for factor in NOISES
     ]
     begun = (search for k, search in enumerate(searches) if not (k and late()))
@@ -201,12 +203,13 @@ def _with_time(formula: Formula, reason: str, seconds: float) -> Formula:
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """A problem with its solution's values, and how far a formula may be from them."""
+    """A problem with its solution's values, how far a formula may be from them, and how far one that is proved."""
 
     problem: Problem
     values: Values
     noise: float
     allowed: float
+    proved: float
     scalars: tuple[float, ...]
 
     def groups(
@@ -264,8 +267,10 @@ class _Search:
         except (ProblemError, np.linalg.LinAlgError):  # a kink has no second derivative, a pole may lie in the domain
             return None
         expressions, result = self._proved(found)
+        if found.residual > SOUND:
+            result = Proof(False, result.open)
         gap = self._gap(expressions)
-        if not (gap <= max(self.allowed, PROVED * result.proved) and found.residual <= LARGEST_RESIDUAL):
+        if not (gap <= (self.proved if result.proved else self.allowed) and found.residual <= LARGEST_RESIDUAL):
             return None
         names = [parameter.name for parameter in self.problem.parameters]
         return Formula(
@@ -287,7 +292,7 @@ class _Search:
         if any(e.has(sp.Float) for e in exact) and found.residual < DETERMINED:
             exact = determined(self.problem, exact)
         bounds = bounds_of(self.problem.domain)
-        simplest = tuple(unsigned(simplified(e), bounds) for e in exact)
+        simplest = tuple(simplified(e, bounds) for e in exact)
         result = proof(self.problem, simplest, scalars)
         if not result.proved and simplest != exact:
             other = proof(self.problem, exact, scalars)
@@ -326,9 +331,11 @@ def _constants(problem: Problem) -> tuple[sp.Expr, ...]:
     return tuple(sorted((n for n in numbers if not n.is_rational and n != 0), key=sp.count_ops)[:MOST_CONSTANTS])
 
 
-def simplified(expression: sp.Expr) -> sp.Expr:
-    """The shortest of some equal forms."""
-    forms = [expression, sp.factor_terms(expression), sp.factor(expression)]
+def simplified(expression: sp.Expr, bounds: Bounds | None = None) -> sp.Expr:
+    """The shortest of some equal forms, equal at least where coordinates are within bounds."""
+    known = bounds or {}
+    own = signed(expression, known)
+    forms = [expression, *(unchanged(form, known) for form in (own, sp.factor_terms(own), sp.factor(own)))]
     if sp.count_ops(expression) <= SIMPLE:
-        forms += [sp.trigsimp(expression), sp.simplify(expression)]
-    return min(forms, key=lambda e: (sp.count_ops(e), len(str(e))))
+        forms += [unchanged(form, known) for form in (sp.trigsimp(own), sp.simplify(own))]
+    return min((unsigned(form, known) for form in forms), key=lambda e: (sp.count_ops(e), len(str(e))))

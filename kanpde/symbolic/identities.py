@@ -64,7 +64,7 @@ def _without_exponentials(expression: sp.Expr) -> sp.Expr:
     replacements: dict[sp.Expr, sp.Expr] = {}
     for k, (rest, numbers) in enumerate(exponents.items()):
         below = math.lcm(*[int(number.q) for number in numbers])
-        symbol = sp.Symbol(f"exp_{k}", positive=True)
+        symbol = sp.Dummy(f"exp_{k}", positive=True) if rest.is_real else sp.Dummy(f"exp_{k}", zero=False)
         replacements |= {sp.exp(number * rest): symbol ** int(number * below) for number in numbers}
     return expression.xreplace(replacements)
 
@@ -81,7 +81,7 @@ def _without_roots(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, tuple[
         if above.is_number and not below.is_number:  # (c/b)^e as (b/c)^(-e): one root for both
             base, exponent = below / above, -exponent
         key = (sp.factor(sp.expand(base)), int(exponent.q))
-        symbol = known.setdefault(key, sp.Symbol(f"root_{len(known)}", positive=True))
+        symbol = known.setdefault(key, sp.Dummy(f"root_{len(known)}"))
         relations[symbol] = key
         return symbol ** int(exponent.p)
 

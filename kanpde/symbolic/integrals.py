@@ -13,7 +13,7 @@ from kanpde.domain.planar import AreaPatch
 from kanpde.symbolic.charts import meant, rotation
 
 LONGEST = 40  # terms
-RADIUS, ANGLE = sp.Symbol("r", positive=True), sp.Symbol("theta", real=True)
+RADIUS, ANGLE = sp.Dummy("r", positive=True), sp.Dummy("theta", real=True)
 
 
 def integral(expression: sp.Expr, pieces: Sequence[object], space: Sequence[sp.Symbol]) -> sp.Expr | None:
@@ -30,6 +30,8 @@ def integral(expression: sp.Expr, pieces: Sequence[object], space: Sequence[sp.S
 
 
 def _over(expression: sp.Expr, piece: object, space: Sequence[sp.Symbol]) -> sp.Expr | None:
+    if getattr(piece, "predicate", sp.true) != sp.true:
+        return None
     if isinstance(piece, BoxPiece):
         ends = zip(piece.coordinates, piece.lower, piece.upper, strict=True)
         found = expression

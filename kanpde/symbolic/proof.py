@@ -14,12 +14,14 @@ from kanpde.problem import CompiledCondition, Problem
 from kanpde.symbolic.charts import chart_of, meant
 from kanpde.symbolic.identities import is_identity
 from kanpde.symbolic.integrals import integral
+from kanpde.symbolic.regular import is_smooth
 from kanpde.symbolic.signs import Bounds, bounds_of, signed, unsigned
 
 Expressions = Sequence[sp.Expr]
 
 
 LARGEST = 150  # operations of what SymPy's own simplification is asked about: beyond, it may take minutes
+SMOOTHNESS = "smoothness in the domain"  # the label of what poles, kinks and branches leave open
 DIGITS = 40  # of the numbers by which a claim is looked at before it is proved
 PRIMES = (7, 11, 13, 5, 17)  # over 23: where that is done
 
@@ -173,8 +175,13 @@ def proof(
         scalars: of the problem's unknown scalars.
     """
     expressions = [fields[k] for k in range(len(problem.fields))]
+    found = claims(problem, expressions)
+    if any(value.has(sp.Float) for value in (*expressions, *(scalars or {}).values())):
+        return Proof(False, tuple(dict.fromkeys(claim.label for claim in found)))
     left, bounds = [], bounds_of(problem.domain)
-    for claim in claims(problem, expressions):
+    if any(o.order for o in problem.operators) and not all(is_smooth(e, problem.domain) for e in expressions):
+        left.append(SMOOTHNESS)
+    for claim in found:
         if claim.expression is None or not _holds(claim.expression.xreplace(dict(scalars or {})), bounds):
             left.append(claim.label)
     return Proof(not left, tuple(dict.fromkeys(left)))

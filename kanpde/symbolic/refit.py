@@ -25,6 +25,7 @@ STEPS = 60
 FEWEST = 120  # points of the equations
 DENSITY = 4  # points a number
 SEED = 5
+WAVES, LARGEST_TURN, AMPLITUDE = 8, 4, 0.05  # of the functions by which rows are weighed
 CALM = 1e-3  # a step that gains less than this, relatively, is the last but a few
 LAST = 4  # of such steps in a row
 BLIND = 1e-11  # of the largest singular value: what is smaller no row sees
@@ -36,11 +37,38 @@ def free(problem: Problem) -> Ansatz:
 
 
 def on_equations(problem: Problem, network: Trainable) -> ResidualSystem:
-    """The rows of equations and conditions, balanced, none of them kept by construction."""
+    """The rows of equations and conditions, none of them kept by construction, conditions as heavy as equations.
+
+    What they weigh is judged by what waves across the domain would change in them, not by the numbers of the network:
+    a + b x satisfies Laplace's equation for all a and b, and its conditions would be weighed against nothing.
+    """
     ansatz = free(problem)
     parts = blocks(problem, ansatz, max(FEWEST, DENSITY * network.n_parameters), SEED)
-    system = ResidualSystem(parts, network, ansatz, parameters=problem.parameters)
-    return balanced(system, system.theta)
+    waves = _waves(problem)
+    waves.scalars = network.scalars
+    judge = ResidualSystem(parts, waves, ansatz, parameters=problem.parameters)
+    weighed = balanced(judge, judge.theta).blocks
+    return ResidualSystem(weighed, network, ansatz, parameters=problem.parameters)
+
+
+def _waves(problem: Problem) -> FormulaNetwork:
+    """A constant and waves of about the size of the domain, in each unknown, none of them too long or too short."""
+    rng, bounds = np.random.default_rng(SEED), problem.domain.bounds
+    reduced = [
+        (x - (low + high) / 2) / (high - low) for x, (low, high) in zip(problem.coordinates, bounds, strict=True)
+    ]
+    expressions, symbols = [], list[sp.Symbol]()
+    for _ in problem.fields:
+        own = [sp.Symbol(f"wave_{len(symbols) + k}", real=True) for k in range(WAVES)]
+        turns = rng.integers(-LARGEST_TURN, LARGEST_TURN + 1, size=(WAVES, len(reduced)))
+        phases = rng.uniform(0, 2 * np.pi, WAVES)
+        parts = [
+            c * sp.cos(sp.Add(*[int(k) * x for k, x in zip(turn, reduced, strict=True)]) + sp.Float(phase))
+            for c, turn, phase in zip(own, turns, phases, strict=True)
+        ]
+        expressions.append(sp.Add(sp.S.One, *parts))
+        symbols += own
+    return FormulaNetwork(expressions, problem.coordinates, symbols, [AMPLITUDE] * len(symbols))
 
 
 def on_values(target: Target, network: Trainable, points: np.ndarray) -> ResidualSystem:

@@ -40,10 +40,15 @@ def _sign(argument: sp.Expr, bounds: Bounds) -> int:
 
 def signed(expression: sp.Expr, bounds: Bounds) -> sp.Expr:
     """With coordinates that cannot be below zero, or above it, as symbols of which SymPy knows that."""
-    replacements: dict[sp.Expr, sp.Expr] = {}
-    for x, (low, high) in bounds.items():
-        if low >= 0:
-            replacements[x] = sp.Symbol(f"{x.name}_above", positive=True)
-        elif high <= 0:
-            replacements[x] = -sp.Symbol(f"{x.name}_below", positive=True)
-    return expression.xreplace(replacements)
+    return expression.xreplace({x: sign * symbol for x, (symbol, sign) in _known(bounds).items()})
+
+
+def unchanged(expression: sp.Expr, bounds: Bounds) -> sp.Expr:
+    """The way back from `signed`."""
+    return expression.xreplace({symbol: sign * x for x, (symbol, sign) in _known(bounds).items()})
+
+
+def _known(bounds: Bounds) -> dict[sp.Symbol, tuple[sp.Symbol, int]]:
+    above = {x: (sp.Symbol(f"{x.name}_above", positive=True), 1) for x, (low, _) in bounds.items() if low >= 0}
+    below = {x: (sp.Symbol(f"{x.name}_below", positive=True), -1) for x, (_, high) in bounds.items() if high <= 0}
+    return above | below
