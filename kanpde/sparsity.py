@@ -49,6 +49,8 @@ class Sparsity:
     entropy: float = 1e-3
 
     def __post_init__(self) -> None:
+        if not all(isinstance(value, int | float) for value in (self.l1, self.entropy)):
+            raise ProblemError(f"{self} is no penalty; give two numbers, such as 1e-3 and 1e-3")
         if not (0 < self.l1 < float("inf") and 0 <= self.entropy < float("inf")):
             raise ProblemError(f"{self} is no penalty; give l1 > 0 and entropy >= 0, such as 1e-3 and 1e-3")
 

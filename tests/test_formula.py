@@ -228,7 +228,7 @@ def test_a_proposed_formula_gets_its_numbers() -> None:
     assert sp.simplify(formula.expression - exact) == 0
     wrong = found(poisson(exact), exact, propose={u: a * x + b})
     assert wrong.expressions is None
-    assert "of 2 guesses" in wrong.reason
+    assert "no numbers make it satisfy the equation" in wrong.reason or "from the solution" in wrong.reason
 
 
 def test_decimal_numbers_of_a_statement_are_meant_as_rationals() -> None:
@@ -273,3 +273,30 @@ def test_the_box_inside_a_domain() -> None:
     assert np.ptp(box, axis=1).min() > 2.0
     square = kp.Box({x: (0, 1), y: (2, 5)})
     assert np.array_equal(largest_box(square), square.bounds)
+
+
+def test_code_of_constants_keywords_and_bessel_functions() -> None:
+    lam = sp.Symbol("lambda", real=True)
+    f = sp.Function("f")(lam, x)
+    space: dict[str, Any] = {}
+    exec(Formula((f,), (lam * sp.pi + x,)).code("numpy"), space)
+    assert space["f"](1.0, 2.0) == np.pi + 2
+    exec(Formula((f,), (sp.Rational(1, 2),)).code("numpy"), space)
+    assert np.array_equal(space["f"](np.zeros(3), np.ones(3)), np.full(3, 0.5))
+    assert "M_PI" not in Formula((f,), (lam * sp.pi,)).code("c")
+    with pytest.raises(ProblemError, match="f has no C code"):
+        Formula((f,), (sp.besselj(0, x),)).code("c")
+    exec(Formula((f,), (sp.besselj(0, x) * lam,)).code("numpy"), space)
+    assert space["f"](2.0, 0.0) == 2.0
+
+
+def test_a_solution_that_is_not_finite_has_no_formula() -> None:
+    problem = regression(x / (1 + y), SQUARE)
+    formula = symbolic(problem, lambda p: np.full((len(p), 1), np.nan), 1e-8)
+    assert (formula.expression, formula.reason) == (None, "the solution is not finite everywhere")
+
+
+def test_the_time_is_heeded() -> None:
+    exact = sp.tanh(x * y + sp.sin(z))
+    problem = regression(exact, {x: (0.1, 1), y: (0.1, 1), z: (0.1, 1)})
+    assert found(problem, exact, choice=None, seconds=0.0).seconds < 5.0

@@ -30,6 +30,7 @@ from kanpde.cli.studies import (
 )
 from kanpde.errors import KanpdeError
 from kanpde.studies import Ablation, Comparison, Scaling
+from kanpde.symbolic import SECONDS
 
 app = typer.Typer(
     name="kanpde",
@@ -92,6 +93,7 @@ Order = Annotated[str, typer.Option(metavar="P", help="2, 4, 6, 8 or chebyshev; 
 Format = Annotated[str, typer.Option("--format", metavar="EXT", help="png, pdf or svg; html for a diagram.")]
 Target = Annotated[str, typer.Option("--to", metavar="EXT", help="c, onnx, pt2, npz, vtu, vtk or xdmf.")]
 AsFormula = Annotated[bool, typer.Option("--formula", help="Look for a formula and put it to the proof.")]
+Reading = Annotated[float, typer.Option("--seconds", metavar="T", help="Of the search for a formula.")]
 Language = Annotated[str, typer.Option("--as", metavar="FORM", help="Of the formula: text, latex, numpy or c.")]
 Part = Annotated[
     str | None,
@@ -202,11 +204,14 @@ def show(
     result: Result = None,
     formula: AsFormula = False,
     language: Language = "text",
+    seconds: Reading = SECONDS,
     out: Out = RESULTS,
     json: Json = False,
 ) -> int:
     """Say what a result is: the problem, its accuracy, and where it comes from; or its formula."""
-    return show_formulas(result, out, language, json) if formula else commands.show_results(result, out, json)
+    if formula or language != "text":
+        return show_formulas(result, out, language, seconds, json)
+    return commands.show_results(result, out, json)
 
 
 @app.command()
@@ -217,10 +222,11 @@ def read(
     max_seconds: Seconds = None,
     out: Out = RESULTS,
     resume: Resume = False,
+    seconds: Reading = SECONDS,
     json: Json = False,
 ) -> int:
     """Solve the problem of a file, draw its network as a diagram, and look for a formula that the equation confirms."""
-    return read_file(file, commands.Wish(rtol, seed, max_seconds, resume, Choices()), out, json)
+    return read_file(file, commands.Wish(rtol, seed, max_seconds, resume, Choices()), out, seconds, json)
 
 
 @app.command()
@@ -239,7 +245,7 @@ def export(result: Result = None, to: Target = "c", out: Out = RESULTS) -> int:
 def prune(
     result: Result = None, rtol: SameRtol = None, max_seconds: Seconds = None, out: Out = RESULTS, json: Json = False
 ) -> int:
-    """Make the network of a result smaller, without loss of its accuracy."""
+    """Make the network of a result smaller, within its tolerance."""
     return prune_results(result, SearchWish(rtol, max_seconds, out, json))
 
 

@@ -17,16 +17,18 @@ from kanpde.solution import Solution, load
 from kanpde.symbolic import Formula
 
 LANGUAGES = ("text", "latex", "numpy", "c")
+COMMENTS = {"latex": "% {}", "numpy": "# {}", "c": "/* {} */"}
 DIAGRAMS = ("svg", "html")  # for print, and to look at each edge
 
 
-def show_formulas(result: str | None, out: Path, language: str, as_json: bool) -> int:
+def show_formulas(result: str | None, out: Path, language: str, seconds: float, as_json: bool) -> int:
     """Looks for a formula of every solution that RESULT means.
 
     Args:
         result: a file, a directory, or a name within the directory.
         out: the directory.
-        language: "text" with the proof, or the formula alone as "latex", "numpy" or "c".
+        language: "text" with the proof, or "latex", "numpy" or "c".
+        seconds: of the search, for each.
         as_json: print one JSON object a solution.
 
     Raises:
@@ -38,17 +40,18 @@ def show_formulas(result: str | None, out: Path, language: str, as_json: bool) -
     solutions = [path for path in found if kind_of(path) == "solution"]
     if not solutions:
         raise ProblemError(f"{found[0]} is a {kind_of(found[0])}, not a solution. Name what kanpde solve has written.")
-    console = Console()
+    console, missing = Console(), False
     for path in solutions:
         solution = load(path)
-        formula = _searched(console, solution)
-        _print(console, formula, language)
+        formula = _searched(console, solution, seconds)
+        missing |= formula.expressions is None
+        _print(console, solution.record.problem_name, formula, language)
         if as_json:
             report.print_json({"problem": solution.record.problem_name, "formula": plain(formula)})
-    return 0
+    return report.UNCONVERGED if missing else 0
 
 
-def read_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
+def read_file(file: Path, wish: Wish, out: Path, seconds: float, as_json: bool) -> int:
     """Solves the problem of a file, draws its network, and looks for a formula; the status is that of the solve."""
     status = solve_file(file, wish, out, False)
     files = Files(out, load_problem(file).name)
@@ -57,22 +60,26 @@ def read_file(file: Path, wish: Wish, out: Path, as_json: bool) -> int:
         if solution.tables.edges:
             path = files.solution.with_name(f"{files.solution.stem}-diagram.{suffix}")
             report.print_line(console, str(solution.diagram(path)))
-    formula = _searched(console, solution)
-    _print(console, formula, "text")
+    formula = _searched(console, solution, seconds)
+    _print(console, solution.record.problem_name, formula, "text")
     if as_json:
         report.print_json(report.summary(solution.record) | {"formula": plain(formula)})
     return status
 
 
-def _searched(console: Console, solution: Solution) -> Formula:
+def _searched(console: Console, solution: Solution, seconds: float) -> Formula:
     with console.status(f"looking for a formula of {solution.record.problem_name}"):
-        return solution.symbolic()
+        return solution.symbolic(seconds=seconds)
 
 
-def _print(console: Console, formula: Formula, language: str) -> None:
-    if language == "text" or formula.expressions is None:
+def _print(console: Console, name: str, formula: Formula, language: str) -> None:
+    """The formula and its proof; in code that is a comment, and that there is none is said elsewhere."""
+    if language == "text":
         report.print_line(console, str(formula))
+    elif formula.expressions is None:
+        report.print_line(Console(stderr=True), f"{name}: {formula}")
     else:
+        report.print_line(console, COMMENTS[language].format(f"{name}, {formula.state}"))
         report.print_line(console, formula.latex if language == "latex" else formula.code(language).rstrip())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from kanpde.errors import ProblemError
 from kanpde.expression import as_expression
@@ -23,8 +24,8 @@ def read(
     values: Values,
     rtol: float | None,
     *,
-    only: Iterable[str] | None,
-    without: Iterable[str],
+    only: str | Iterable[str] | None,
+    without: str | Iterable[str],
     extra: Sequence[Candidate],
     fixed: Mapping[sp.Symbol, Names] | None,
     propose: Mapping[sp.Expr, sp.Expr] | sp.Expr | None,
@@ -73,12 +74,39 @@ def _named(names: Names, known: Mapping[str, Candidate]) -> tuple[Candidate, ...
 def _proposal(
     problem: Problem, propose: Mapping[sp.Expr, sp.Expr] | sp.Expr | None
 ) -> Mapping[sp.Expr, sp.Expr] | None:
-    """By field of the problem; a single expression is that of the only unknown."""
+    """By field of the problem: complex formulas in two parts; a single expression is that of the only unknown."""
     if propose is None:
         return None
-    given = propose if isinstance(propose, Mapping) else {problem.fields[0]: propose}
+    names = ", ".join(map(str, problem.unknowns))
+    if not isinstance(propose, Mapping) and len(problem.unknowns) > 1:
+        raise ProblemError(f"propose= is one expression, and there are {names}; give {{unknown: expression}}")
+    given = propose if isinstance(propose, Mapping) else {problem.unknowns[0]: propose}
     for unknown in given:
-        if unknown not in problem.fields:
-            names = ", ".join(map(str, problem.fields))
+        if unknown not in problem.unknowns:
             raise ProblemError(f"propose= names {unknown}; propose formulas for {names}")
-    return {unknown: as_expression(expression) for unknown, expression in given.items()}
+    found: dict[sp.Expr, sp.Expr] = {}
+    for unknown, part in zip(problem.unknowns, problem.layout.parts, strict=True):
+        if unknown in given:
+            fields = [problem.fields[k] for k in part]
+            found |= dict(zip(fields, _real_parts(problem, given[unknown], len(part)), strict=True))
+    return found
+
+
+def _real_parts(problem: Problem, expression: sp.Expr, count: int) -> tuple[sp.Expr, ...]:
+    """One expression, or the real and the imaginary part for real coordinates and numbers."""
+    own = as_expression(expression)
+    if own.atoms(AppliedUndef):
+        unknown = ", ".join(map(str, own.atoms(AppliedUndef)))
+        raise ProblemError(
+            f"propose= contains {unknown}; write known functions, with symbols for the numbers to be found"
+        )
+    twins = {x.name for x in problem.coordinates}
+    for symbol in own.free_symbols - set(problem.coordinates):
+        if symbol.name in twins:
+            raise ProblemError(
+                f"propose= has a symbol {symbol} that is not the coordinate; use the problem's own {symbol}"
+            )
+    if count == 1:
+        return (own,)
+    real = {s: sp.Symbol(s.name, real=True) for s in own.free_symbols - set(problem.coordinates)}
+    return tuple(own.xreplace(real).as_real_imag())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -397,8 +397,8 @@ class Solution:
         self,
         rtol: float | None = None,
         *,
-        only: Iterable[str] | None = None,
-        without: Iterable[str] = (),
+        only: Names | None = None,
+        without: Names = (),
         extra: Sequence[Candidate] = (),
         fixed: Mapping[sp.Symbol, Names] | None = None,
         propose: Mapping[sp.Expr, sp.Expr] | sp.Expr | None = None,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import keyword
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sympy as sp
@@ -112,7 +113,9 @@ class Formula:
 
 
 def _short(expression: sp.Expr) -> sp.Expr:
-    return expression.xreplace({n: sp.Float(n, 7) for n in expression.atoms(sp.Float)})
+    """With seven digits, and without factors of one."""
+    shorter = {n: sp.Float(n, 7) for n in expression.atoms(sp.Float)}
+    return expression.xreplace({n: sp.Integer(round(s)) if s in (1, -1, 0) else s for n, s in shorter.items()})
 
 
 def _numpy(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> str:
@@ -121,8 +124,13 @@ def _numpy(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> str:
     settings = {"fully_qualified_modules": True}
     printer = numpy_printing.SciPyPrinter(settings) if special else numpy_printing.NumPyPrinter(settings)
     for unknown, expression in pairs:
-        names = ", ".join(map(str, unknown.args))
-        body = printer.doprint(expression).replace("numpy.", "np.").replace("scipy.constants.pi", "np.pi")
+        plain = {x: sp.Symbol(f"{x}_") for x in unknown.args if keyword.iskeyword(str(x))}
+        names = ", ".join(str(plain.get(x, x)) for x in unknown.args)
+        body = (
+            printer.doprint(expression.xreplace(plain)).replace("numpy.", "np.").replace("scipy.constants.pi", "np.pi")
+        )
+        if not expression.free_symbols:
+            body = f"np.full(np.broadcast({names}).shape, {body})" if len(unknown.args) > 1 else f"{body} + 0 * {names}"
         lines += ["", "", f"def {unknown.func.__name__}({names}):", f"    return {body}"]
     return "\n".join(lines) + "\n" if pairs else ""
 
@@ -133,7 +141,11 @@ def _c(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> str:
         if sp.im(expression) != 0:
             raise ProblemError(f"{unknown.func.__name__} is complex; C code is written for real formulas")
         names = ", ".join(f"double {name}" for name in unknown.args)
-        body = sp.ccode(sp.N(expression, 17), standard="c99")
+        digits = {n: sp.Float(n, 17) for n in expression.atoms(sp.NumberSymbol)}  # C99 itself has no macro for pi
+        try:
+            body = sp.ccode(expression.xreplace(digits), standard="c99", strict=True)
+        except NotImplementedError as error:
+            raise ProblemError(f"{unknown.func.__name__} has no C code: {error}; use 'numpy'") from error
         lines += ["", f"double {unknown.func.__name__}({names})", "{", f"    return {body};", "}"]
     return "\n".join(lines) + "\n" if pairs else ""
 
@@ -171,34 +183,59 @@ def symbolic(
         The first formula that is proved; else the one with the smallest residual among those near enough; else none,
         with the reason.
     """
-    began = time.monotonic()
+    clock = _Clock(time.monotonic(), seconds)
     noise = max(FLOOR, UNKNOWN if error is None else error)
-    best = Formula(problem.unknowns, None, reason="")
-    tried = 0
-    late = lambda: time.monotonic() - began > HALF * seconds  # noqa: E731 - a clock, not a function of the module
-    searches = [
-        _Search(problem, values, factor * noise, rtol or max(LEAST, ALLOWED * noise), rtol or PROVED, tuple(scalars))
-        for factor in NOISES
-    ]
-    begun = (search for k, search in enumerate(searches) if not (k and late()))
-    for search, group in ((s, g) for s in begun for g in s.groups(choice or Choice(), propose, seed, late)):
-        found = search.judged(group)
-        tried += 1
-        if found is not None and (best.expressions is None or _rank(found) < _rank(best)):
-            best = found
-        if best.proved or time.monotonic() - began > seconds:
+    none = Formula(problem.unknowns, None)
+    if not np.isfinite(values(_sample(problem))).all():
+        return replace(none, reason="the solution is not finite everywhere")
+    near, proved = rtol or max(LEAST, ALLOWED * noise), rtol or PROVED
+    best, refused = none, list[str]()
+    for k, factor in enumerate(NOISES[:1] if propose is not None else NOISES):
+        if k and clock.late():
             break
-    reason = "" if best.expressions is not None else searches[-1].reason(tried)
-    return _with_time(best, reason, time.monotonic() - began)
+        search = _Search(problem, values, factor * noise, near, proved, tuple(scalars))
+        for group in search.groups(choice or Choice(), propose, seed, clock.late):
+            found = search.judged(group)
+            refused += [found.reason] if found.reason else []
+            if found.expressions is not None and (best is none or _rank(found) < _rank(best)):
+                best = found
+            if best.proved or clock.over():
+                return replace(best, seconds=clock.seconds, reason="" if best is not none else _reason(refused))
+    return replace(best, seconds=clock.seconds, reason="" if best is not none else _reason(refused))
+
+
+@dataclass(frozen=True)
+class _Clock:
+    began: float
+    limit: float
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.began
+
+    def late(self) -> bool:
+        """Whether nothing that takes long is to be begun."""
+        return self.seconds > HALF * self.limit
+
+    def over(self) -> bool:
+        """Whether nothing is."""
+        return self.seconds > self.limit
+
+
+def _sample(problem: Problem) -> np.ndarray:
+    zero = (sp.S.Zero,) * len(problem.coordinates)
+    return Target(zero, largest_box(problem.domain), lambda x: x, FLOOR).points(POINTS)
 
 
 def _rank(formula: Formula) -> tuple[bool, float]:
     return not formula.proved, formula.residual
 
 
-def _with_time(formula: Formula, reason: str, seconds: float) -> Formula:
-    values = {name: getattr(formula, name) for name in formula.__dataclass_fields__}
-    return Formula(**values | {"reason": reason, "seconds": seconds})
+def _reason(refused: Sequence[str]) -> str:
+    if not refused:
+        return "no combination of the candidate functions follows the solution"
+    return refused[0] if len(refused) == 1 else f"none of {len(refused)} guesses holds; the last: {refused[-1]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,21 +294,27 @@ class _Search:
                 found.append(Guess("as proposed", numbers))
         return tuple(found)
 
-    def judged(self, group: Sequence[Guess]) -> Formula | None:
-        """Numbers found on the equation and put to the proof; None where it is far from the solution."""
+    def judged(self, group: Sequence[Guess]) -> Formula:
+        """Numbers found on the equation and put to the proof; a reason where that makes no solution."""
+        none = Formula(self.problem.unknowns, None)
         if len(group) < len(self.problem.fields):
-            return None
+            return replace(none, reason="no numbers for what was proposed make sense")
         begun = [guess.expression for guess in group]
         try:
             found = settled(self.problem, begun, self.scalars, _constants(self.problem))
-        except (ProblemError, np.linalg.LinAlgError):  # a kink has no second derivative, a pole may lie in the domain
-            return None
+        except (ProblemError, np.linalg.LinAlgError) as error:  # a kink has no second derivative, a pole no value
+            return replace(none, reason=f"its derivatives are not defined: {error}")
         expressions, result = self._proved(found)
         if found.residual > SOUND:
             result = Proof(False, result.open)
         gap = self._gap(expressions)
-        if not (gap <= (self.proved if result.proved else self.allowed) and found.residual <= LARGEST_RESIDUAL):
-            return None
+        near = self.proved if result.proved else self.allowed
+        if not gap <= near:
+            return replace(none, reason=f"where the equation holds it is {gap:.1e} from the solution, not {near:.1e}")
+        if not found.residual <= LARGEST_RESIDUAL:
+            return replace(
+                none, reason=f"no numbers make it satisfy the equation: relative residual {found.residual:.1e}"
+            )
         names = [parameter.name for parameter in self.problem.parameters]
         return Formula(
             self.problem.unknowns,
@@ -301,16 +344,10 @@ class _Search:
         return simplest, result
 
     def _gap(self, expressions: Sequence[sp.Expr]) -> float:
-        points = self._targets()[0].points(POINTS)
+        points = _sample(self.problem)
         found = Program.compile(list(expressions), self.problem.coordinates)(list(points.T), np)
         columns = [np.broadcast_to(np.asarray(v, dtype=float), (len(points),)) for v in found]
         return relative(np.stack(columns, axis=1), self.values(points))
-
-    def reason(self, tried: int) -> str:
-        """Why nothing was found."""
-        if not tried:
-            return "no combination of the candidate functions follows the solution"
-        return f"none of {tried} guesses stays within {self.allowed:.1e} of the solution where the equation holds"
 
 
 def _of_unknowns(problem: Problem, fields: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:

@@ -98,20 +98,21 @@ LIBRARY: tuple[Candidate, ...] = (
 
 
 def library(
-    only: Iterable[str] | None = None, without: Iterable[str] = (), extra: Sequence[Candidate] = ()
+    only: str | Iterable[str] | None = None, without: str | Iterable[str] = (), extra: Sequence[Candidate] = ()
 ) -> tuple[Candidate, ...]:
     """The candidates to try.
 
     Args:
-        only: names; all by default.
-        without: names that are forbidden.
+        only: names, or one; all by default.
+        without: names, or one, that are forbidden.
         extra: the user's own, tried before the others of the same complexity.
 
     Raises:
         ProblemError: a name that no candidate has.
     """
     known = {c.name: c for c in (*extra, *LIBRARY)}
-    forbidden, wanted = set(without), known.keys() if only is None else list(only)
+    forbidden = {without} if isinstance(without, str) else set(without)
+    wanted = known.keys() if only is None else [only] if isinstance(only, str) else list(only)
     for name in (*forbidden, *wanted):
         if name not in known:
             raise ProblemError(f"no candidate function is called {name!r}; use some of {', '.join(known)}")
