@@ -125,6 +125,7 @@ ROUGH = [
     sp.atanh(x * y),
     sp.gamma(x),
     1 / sp.atan(x),
+    1 / (1 + sp.sin(9 * x)),
 ]
 
 
