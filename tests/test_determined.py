@@ -1,5 +1,6 @@
 """Numbers that conditions determine, and signs that a domain fixes."""
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -33,6 +34,16 @@ def test_a_number_inside_a_function_comes_from_an_end() -> None:
     guess = sp.log(sp.Float(1.2715403174076218) / sp.cosh(x - sp.Rational(1, 2)) ** 2)
     (found,) = determined(problem, [guess])
     assert not found.has(sp.Float)
+    assert proof(problem, [found]).proved
+
+
+def test_two_numbers_come_from_two_ends() -> None:
+    exact = x - (sp.exp(10 * x) - 1) / (sp.exp(10) - 1)
+    equation = sp.Eq(v.diff(x, 2) / 10 - v.diff(x), -1)
+    problem = kp.Problem(kp.Box({x: (0, 1)}), equation, kp.Dirichlet(v, 0), name="layer")
+    size = 1 / (np.exp(10) - 1)
+    (found,) = determined(problem, [x - sp.Float(size * (1 - 1e-12)) * sp.exp(10 * x) + sp.Float(size)])
+    assert sp.simplify(found - exact) == 0
     assert proof(problem, [found]).proved
 
 

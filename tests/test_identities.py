@@ -21,6 +21,7 @@ ZERO = {
     "mixed": (sp.exp(-t) * sp.tanh(x)).diff(t) + sp.exp(-t) * sp.sinh(x) / sp.cosh(x),
     "root of an exponential": sp.sqrt(1 + sp.exp(x)).diff(x) - sp.exp(x) / (2 * sp.sqrt(1 + sp.exp(x))),
     "arcs": 4 * sp.atan(sp.exp(x - y)) + 4 * sp.atan(sp.exp(y - x)) - 2 * sp.pi,
+    "arcs at an end": sp.atan(sp.exp(x - 2)) + sp.atan(sp.exp(2 - x)) - sp.pi / 2,
     "one root upside down": sp.sqrt(-1 / (x**2 - 1)) - 1 / sp.sqrt(1 - x**2),
 }
 OPEN = {

@@ -28,7 +28,11 @@ from kanpde.symbolic.tree import TreeNetwork
 
 Values = Callable[[np.ndarray], np.ndarray]
 UNKNOWN = 1e-6  # relative error of a solution without an estimate, as it is taken here
-NOISES = (1.0, 30.0)  # times the error of the solution that its values are looked at with: estimates are of the norm
+NOISES = (
+    1.0,
+    30.0,
+    600.0,
+)  # times the error of the solution that its values are looked at with: estimates are of the norm
 ALLOWED = 30.0  # times the error of the solution that a formula may be off by default
 LEAST = 1e-6  # the same, at least
 POINTS = 600  # at which a formula is compared with the solution
@@ -39,6 +43,7 @@ LARGEST_RESIDUAL = 1e-3  # relative, of a formula that is worth showing
 SECONDS = 60.0
 HALF = 0.5  # of that time, after which nothing that takes long is begun
 SPECIAL = (sp.besselj, sp.erf)  # that NumPy alone has not
+MOST_GROUPS = 12  # combinations of them
 EACH = 3  # guesses of every unknown of a system that are combined
 MOST_CONSTANTS = 12  # of the statement
 SIMPLE = 160  # operations up to which SymPy is asked for a simpler form
@@ -268,7 +273,8 @@ class _Search:
                 return
         yield tuple(guess for (guess,) in lists)
         more = [list(itertools.islice(guesses(target, choice, None, seed, late), EACH)) for target in targets]
-        yield from itertools.islice(itertools.product(*more), 1, EACH**2)
+        places = sorted(itertools.product(*[range(len(some)) for some in more]), key=lambda place: (sum(place), place))
+        yield from (tuple(some[k] for some, k in zip(more, place, strict=True)) for place in places[1:MOST_GROUPS])
 
     def _targets(self) -> list[Target]:
         bounds = largest_box(self.problem.domain)

@@ -20,7 +20,16 @@ SMOOTH = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.asinh, 
 
 def is_identity(expression: sp.Expr) -> bool:
     """Whether it is zero by these rules; False says nothing."""
-    return bool(_as_polynomial(_in_exponentials(expression)) == 0) or _by_derivatives(expression)
+    plain = expression.replace(lambda e: isinstance(e, sp.atan), _turned)
+    return bool(_as_polynomial(_in_exponentials(plain)) == 0) or _by_derivatives(plain)
+
+
+def _turned(arc: sp.Expr) -> sp.Expr:
+    """The arc of exp(−w) as π/2 less that of exp(w), so that one of them is left; both are above zero for a real w."""
+    (argument,) = arc.args
+    if isinstance(argument, sp.exp) and argument.args[0].is_real and argument.args[0].could_extract_minus_sign():
+        return sp.pi / 2 - sp.atan(sp.exp(-argument.args[0]))
+    return arc
 
 
 def _by_derivatives(expression: sp.Expr) -> bool:
