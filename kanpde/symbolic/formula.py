@@ -272,7 +272,7 @@ class _Search:
             if not lists[-1]:
                 return
         yield tuple(guess for (guess,) in lists)
-        more = [list(itertools.islice(guesses(target, choice, None, seed, late), EACH)) for target in targets]
+        more = [list(itertools.islice(_until(late, guesses(t, choice, None, seed, late)), EACH)) for t in targets]
         places = sorted(itertools.product(*[range(len(some)) for some in more]), key=lambda place: (sum(place), place))
         yield from (tuple(some[k] for some, k in zip(more, place, strict=True)) for place in places[1:MOST_GROUPS])
 
@@ -354,6 +354,14 @@ class _Search:
         found = Program.compile(list(expressions), self.problem.coordinates)(list(points.T), np)
         columns = [np.broadcast_to(np.asarray(v, dtype=float), (len(points),)) for v in found]
         return relative(np.stack(columns, axis=1), self.values(points))
+
+
+def _until(late: Late, found: Iterator[Guess]) -> Iterator[Guess]:
+    """Guesses as long as there is time, but at least one."""
+    for guess in found:
+        yield guess
+        if late():
+            return
 
 
 def _of_unknowns(problem: Problem, fields: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
