@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import keyword
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sympy as sp
-from sympy.printing import numpy as numpy_printing
 
 from kanpde.errors import ProblemError
 from kanpde.expression import Program, as_expression
 from kanpde.problem import Problem
 from kanpde.residuals import ResidualSystem
 from kanpde.symbolic.determined import determined
+from kanpde.symbolic.printing import PRINTERS, short
 from kanpde.symbolic.proof import Proof, proof
 from kanpde.symbolic.refit import on_equations, relative
 from kanpde.symbolic.search import Choice, Guess, Late, guesses, proposed
@@ -42,7 +41,6 @@ SOUND = 1e-6  # relative residual above which no proof is believed
 LARGEST_RESIDUAL = 1e-3  # relative, of a formula that is worth showing
 SECONDS = 60.0
 HALF = 0.5  # of that time, after which nothing that takes long is begun
-SPECIAL = (sp.besselj, sp.erf)  # that NumPy alone has not
 MOST_GROUPS = 12  # combinations of them
 EACH = 3  # guesses of every unknown of a system that are combined
 MOST_CONSTANTS = 12  # of the statement
@@ -88,7 +86,7 @@ class Formula:
     def latex(self) -> str:
         """The equations for a paper, one a line; empty without a formula."""
         pairs = zip(self.unknowns, self.expressions or (), strict=False)
-        return "\n".join(f"{sp.latex(u)} = {sp.latex(_short(e))}" for u, e in pairs)
+        return "\n".join(f"{sp.latex(u)} = {sp.latex(short(e))}" for u, e in pairs)
 
     def code(self, language: str = "numpy") -> str:
         """Functions of the coordinates, one an unknown, in "numpy" or "c"; empty without a formula.
@@ -104,8 +102,8 @@ class Formula:
     def __str__(self) -> str:
         if self.expressions is None:
             return f"no formula: {self.reason}"
-        lines = [f"{u} = {_short(e)}" for u, e in zip(self.unknowns, self.expressions, strict=True)]
-        lines += [f"{name} = {_short(value)}" for name, value in self.identified.items()]
+        lines = [f"{u} = {short(e)}" for u, e in zip(self.unknowns, self.expressions, strict=True)]
+        lines += [f"{name} = {short(value)}" for name, value in self.identified.items()]
         return "\n".join([*lines, f"  {self.state}"])
 
     @property
@@ -115,47 +113,6 @@ class Formula:
             return "proved: satisfies every equation and condition exactly"
         left = f"; not shown for {', '.join(self.open)}" if self.open else ""
         return f"not proved; relative residual {self.residual:.1e}, {self.error:.1e} from the solution{left}"
-
-
-def _short(expression: sp.Expr) -> sp.Expr:
-    """With seven digits, and without factors of one."""
-    shorter = {n: sp.Float(n, 7) for n in expression.atoms(sp.Float)}
-    return expression.xreplace({n: sp.Integer(round(s)) if s in (1, -1, 0) else s for n, s in shorter.items()})
-
-
-def _numpy(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> str:
-    special = any(e.has(*SPECIAL) for _, e in pairs)
-    lines = ["import numpy as np", *(["import scipy.special"] if special else [])]
-    settings = {"fully_qualified_modules": True}
-    printer = numpy_printing.SciPyPrinter(settings) if special else numpy_printing.NumPyPrinter(settings)
-    for unknown, expression in pairs:
-        plain = {x: sp.Symbol(f"{x}_") for x in unknown.args if keyword.iskeyword(str(x))}
-        names = ", ".join(str(plain.get(x, x)) for x in unknown.args)
-        body = (
-            printer.doprint(expression.xreplace(plain)).replace("numpy.", "np.").replace("scipy.constants.pi", "np.pi")
-        )
-        if not expression.free_symbols:
-            body = f"np.full(np.broadcast({names}).shape, {body})" if len(unknown.args) > 1 else f"{body} + 0 * {names}"
-        lines += ["", "", f"def {unknown.func.__name__}({names}):", f"    return {body}"]
-    return "\n".join(lines) + "\n" if pairs else ""
-
-
-def _c(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> str:
-    lines = ["#include <math.h>"]
-    for unknown, expression in pairs:
-        if sp.im(expression) != 0:
-            raise ProblemError(f"{unknown.func.__name__} is complex; C code is written for real formulas")
-        names = ", ".join(f"double {name}" for name in unknown.args)
-        digits = {n: sp.Float(n, 17) for n in expression.atoms(sp.NumberSymbol)}  # C99 itself has no macro for pi
-        try:
-            body = sp.ccode(expression.xreplace(digits), standard="c99", strict=True)
-        except NotImplementedError as error:
-            raise ProblemError(f"{unknown.func.__name__} has no C code: {error}; use 'numpy'") from error
-        lines += ["", f"double {unknown.func.__name__}({names})", "{", f"    return {body};", "}"]
-    return "\n".join(lines) + "\n" if pairs else ""
-
-
-PRINTERS = {"numpy": _numpy, "c": _c}
 
 
 def symbolic(
