@@ -6,7 +6,7 @@ import sympy as sp
 
 from kanpde.symbolic.atoms import spanning
 from kanpde.symbolic.curves import Atom, Curves, are_apart, is_flat
-from kanpde.symbolic.families import families
+from kanpde.symbolic.families import A, B, families, modulations
 from kanpde.symbolic.library import LIBRARY, library
 
 x = sp.Symbol("x", real=True)
@@ -89,3 +89,14 @@ def test_few_digits_are_enough_where_candidates_differ() -> None:
     rough = np.sin(np.pi * X) + 1e-4 * np.random.default_rng(0).normal(size=len(X))
     assert first(curves(rough, noise=1e-3), SOME) != []
     assert first(curves(rough, noise=1e-8), SOME) == []
+
+
+def test_companions_use_no_function_that_is_forbidden() -> None:
+    """Neither log(x² + b) where the logarithm is, nor damped waves and x² sin where exponentials and squares are."""
+    assert not any(f.make(x, A, B).has(sp.log) for f in families(library(without=["log", "softplus", "z*log"])))
+    waves = [f.make(x, A, B) for f in families(library(only=["sin"]))]
+    assert waves == [sp.sin(A * x), sp.cos(A * x), sp.sin(A * x + B)]
+    assert modulations({"sin"}, 4) == []
+    assert [len(group) for group in modulations({"sin", "linear"}, 4)] == [4]
+    assert [len(group) for group in modulations({"sin", "exp"}, 4)] == [2, 3, 4]
+    assert len(modulations({"sin", "exp", "linear", "square", "cube", "power4"}, 4)) == 3 + 4 + 4

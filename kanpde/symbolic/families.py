@@ -26,6 +26,7 @@ SHIFTS = 33
 PHASES = 16
 RATES = 10  # of each sign, beside waves
 COARSE = 60  # frequencies where a rate is searched as well
+POWERS = ("linear", "square", "cube", "power4")  # the candidates x, x², ...
 HUGE = 1e60  # beyond it a value is no value
 MOST_TURNS = 160  # eighths of a wave on the data
 SMALLEST, LARGEST = 0.2, 25.0  # of a scale, in units of one over the width of the data
@@ -104,8 +105,9 @@ def _seconds(second: Range, x: np.ndarray, a: float) -> np.ndarray:
 
 
 def families(candidates: Sequence[Candidate]) -> list[Family]:
-    """All that candidates allow, the simplest first; companions come with the candidates that they belong to."""
+    """All that candidates allow, the simplest first; companions come where all functions in them are allowed."""
     found = [family for candidate in candidates for family in _of(candidate)]
+    found += _companions({candidate.name for candidate in candidates})
     return sorted(found, key=lambda family: (family.tier, family.complexity))
 
 
@@ -129,48 +131,42 @@ def _of(candidate: Candidate) -> list[Family]:
         found = [Family(name, lambda x, _a, _b: make(x), own), *([turned] if candidate.turns else [])]
     if isinstance(make(ARGUMENT), sp.Pow | sp.Symbol) and make(ARGUMENT).is_polynomial(ARGUMENT):
         found[0] = replace(found[0], power=True)
-    return found + _companions(candidate)
+    return found
 
 
-def _companions(candidate: Candidate) -> list[Family]:
-    """What goes with a candidate in sums and products: the cosine with the sine, damped waves, x times it."""
-    if candidate.name == "sin":
-        return [
-            Family("sin", lambda x, a, _b: sp.cos(a * x), 3, WAVES),
-            Family("sin", lambda x, a, _b: x * sp.sin(a * x), 5, WAVES),
-            Family("sin", lambda x, a, _b: x * sp.cos(a * x), 5, WAVES),
-            Family("sin", lambda x, a, _b: x**2 * sp.sin(a * x), 6, WAVES),
-            Family("sin", lambda x, a, _b: x**2 * sp.cos(a * x), 6, WAVES),
-            Family("sin", _damped(sp.sin), 6, RATE, WAVES),
-            Family("sin", _damped(sp.cos), 6, RATE, WAVES),
-        ]
-    if candidate.name == "exp":
-        return [
-            Family("exp", lambda x, a, _b: x * sp.exp(a * x), 4, GROWTH),
-            Family("exp", lambda x, a, _b: x**2 * sp.exp(a * x), 5, GROWTH),
-        ]
-    if candidate.name == "square":
-        return [
-            Family("square", lambda x, _a, b: 1 / (x**2 + b), 5, NONE, SHIFT),
-            Family("square", lambda x, _a, b: sp.sqrt(x**2 + b), 5, NONE, SHIFT),
-            Family("square", lambda x, _a, b: sp.log(x**2 + b), 5, NONE, SHIFT),
-        ]
-    return []
+def _companions(names: Collection[str]) -> list[Family]:
+    """What goes with candidates in sums and products: the cosine with the sine, damped waves, powers times these."""
+    known: list[tuple[set[str], Family]] = [
+        ({"sin"}, Family("sin", _power(sp.cos, 0), 3, WAVES)),
+        *[({"sin", *POWERS[:k]}, Family("sin", _power(f, k), 4 + k, WAVES)) for k in (1, 2) for f in (sp.sin, sp.cos)],
+        *[({"sin", "exp"}, Family("sin", _damped(f), 6, RATE, WAVES)) for f in (sp.sin, sp.cos)],
+        *[({"exp", *POWERS[:k]}, Family("exp", _power(sp.exp, k), 3 + k, GROWTH)) for k in (1, 2)],
+        ({"square", "inverse"}, Family("square", lambda x, _a, b: 1 / (x**2 + b), 5, NONE, SHIFT)),
+        ({"square", "sqrt"}, Family("square", lambda x, _a, b: sp.sqrt(x**2 + b), 5, NONE, SHIFT)),
+        ({"square", "log"}, Family("square", lambda x, _a, b: sp.log(x**2 + b), 5, NONE, SHIFT)),
+    ]
+    return [family for needed, family in known if needed <= set(names)]
 
 
 def modulations(names: Collection[str], powers: int) -> list[list[Family]]:
-    """Groups that share numbers: powers of x times exponentials or waves; damped waves, alone or with steady ones."""
+    """Groups that share numbers: powers of x times exponentials or waves; damped waves, alone or with steady ones.
+
+    Args:
+        names: of the functions that are allowed, powers of x among them.
+        powers: the highest.
+    """
+    highest = next((k for k in range(powers) if POWERS[k] not in names), powers)
     exponentials = [
-        [Family("exp", _power(sp.exp, j), 3 + j, GROWTH) for j in range(k + 1)] for k in range(1, powers + 1)
+        [Family("exp", _power(sp.exp, j), 3 + j, GROWTH) for j in range(k + 1)] for k in range(1, highest + 1)
     ]
     waves = [
         [Family("sin", _power(f, j), 3 + j, WAVES) for j in range(k + 1) for f in (sp.sin, sp.cos)]
-        for k in range(1, powers + 1)
+        for k in range(1, highest + 1)
     ]
     damped = [[Family("sin", _damped(f), 6, RATE, WAVES) for f in (sp.sin, sp.cos)]]
     damped += [[*damped[0], Family("exp", lambda x, a, _b: sp.exp(a * x), 3, RATE, WAVES)]]
     damped += [[*damped[0], *(Family("sin", _steady(f), 3, RATE, WAVES) for f in (sp.sin, sp.cos))]]
-    found = [*(damped if "sin" in names else []), *(exponentials if "exp" in names else [])]
+    found = [*(damped if {"sin", "exp"} <= set(names) else []), *(exponentials if "exp" in names else [])]
     return sorted([*found, *(waves if "sin" in names else [])], key=len)
 
 

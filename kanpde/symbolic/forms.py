@@ -59,8 +59,8 @@ def grown(target: Target, allowed: float, seed: int = 0) -> Iterator[Grown]:
 def _form(name: str, target: Target, rng: np.random.Generator) -> Node:
     parts = tuple(_edge(target, axis, rng) for axis in range(target.dimension))
     if name == "a function of a product":
-        return _outer(Product(parts), rng)
-    return _outer(Sum(parts), rng)
+        return _outer(Product(parts))
+    return _outer(Sum(parts))
 
 
 def _edge(target: Target, axis: int, rng: np.random.Generator) -> Edge:
@@ -71,8 +71,7 @@ def _edge(target: Target, axis: int, rng: np.random.Generator) -> Edge:
     return Edge(series, numbers / np.abs(numbers).sum(), Coordinate(axis))
 
 
-def _outer(inner: Node, rng: np.random.Generator) -> Edge:
-    del rng
+def _outer(inner: Node) -> Edge:
     parts = len(inner.parts) if isinstance(inner, Sum) else 1
     numbers = np.zeros(OUTER_DEGREE + 1)
     numbers[1] = 1.0

@@ -92,7 +92,7 @@ def guesses(
         return
     allowed = choice.families(target)
     if target.dimension > 1 and not choice.fixed:
-        quotient = ratio(target) if "inverse" in choice.names else None
+        quotient = ratio(target) if {"linear", "square", "inverse"} <= set(choice.names) else None
         yield from () if quotient is None else (Guess("a ratio of polynomials", quotient),)
         yield from (Guess("a function of a linear combination", e) for e in ridges(target, choice.candidates))
     for outer, found in by_rank(target, allowed, choice.names):
